@@ -1,7 +1,7 @@
-"""What can happen to products: they come, change, sell out, leave the menu and come back.
+"""The statuses and transitions of products, and the changes of a whole menu.
 
-Rule: pure. The table below *is* the state machine. A product that was deleted keeps its id for
-ever, for old orders name it.
+Rule: pure. The table below *is* the state machine. A deleted product keeps its id for ever: old
+orders name it.
 
     on the menu --sell out--> sold out --restock--> on the menu
     on the menu, sold out --change--> the same
@@ -18,11 +18,11 @@ from cafe.menu.product import Menu, MenuError, Product, Variation, check
 from cafe.names import key_of
 
 POSITIONS_APART: Final = 10
-"""Between the last product and one that is added behind it, so that others fit between them."""
+"""The gap between the last product and one added after it, so that others fit in between."""
 
 
 class Status(StrEnum):
-    """Where a product stands."""
+    """Whether a product is sold."""
 
     ON_MENU = "on the menu"
     SOLD_OUT = "sold out"
@@ -33,13 +33,13 @@ class Action(StrEnum):
     """What can happen to a product."""
 
     ADD = "add"
-    """With this a product begins, so the table below has no row for it."""
+    """The first action of each product; TRANSITIONS has no row for it."""
     CHANGE = "change"
     SELL_OUT = "sell out"
     RESTOCK = "restock"
     DELETE = "delete"
     RESTORE = "restore"
-    """A deleted product is back, under its id."""
+    """A deleted product returns under its id."""
 
 
 TRANSITIONS: Final[dict[tuple[Status, Action], Status]] = {
@@ -61,20 +61,20 @@ class VariationWish(NamedTuple):
     """A variation as a manager wants it."""
 
     variation_id: str | None
-    """None for the one that has this name already, or for a new one."""
+    """None for the variation that has this name already, or for a new one."""
     name: str
     price_change_cents: int
 
 
 class ProductWish(NamedTuple):
-    """A product as a manager wants it; what is None stays as it is."""
+    """A product as a manager wants it; None leaves a field as it is."""
 
     product_id: str | None = None
     name: str | None = None
     description: str | None = None
     category: str | None = None
     position: int | None = None
-    """None puts a new product behind all others."""
+    """None places a new product after all others."""
     base_price_cents: int | None = None
     sold_out: bool | None = None
     variations: tuple[VariationWish, ...] | None = None
@@ -87,22 +87,22 @@ class Change(NamedTuple):
     before: Status | None
     after: Status
     product: Product
-    """As the turn leaves it."""
+    """The product after all changes of its turn."""
     gone: tuple[Variation, ...] = ()
-    """Variations that have left it."""
+    """Variations that were removed from it."""
 
 
 NewId = Callable[[], str]
 
 
 class Catalogue(NamedTuple):
-    """The menu, and the ids of the products that have left it; a change makes a new one."""
+    """The menu, and the ids of deleted products; a change makes a new one."""
 
     menu: Menu
     deleted: frozenset[str] = frozenset()
 
     def add(self, wish: ProductWish, new_id: NewId) -> tuple[Catalogue, list[Change]]:
-        """Put a new product on the menu; raises MenuError."""
+        """Add a new product to the menu; raises MenuError."""
         _refuse_unknown((), wish)
         wish = _placed(wish, self.menu.products)
         return self._with([*self.menu.products, _granted(_new(wish, new_id), wish, new_id)])
@@ -112,7 +112,7 @@ class Catalogue(NamedTuple):
     ) -> tuple[Catalogue, list[Change]]:
         """Change a product; raises UnknownProductError and MenuError.
 
-        If variations are listed, those that are not leave the menu.
+        If the wish lists variations, all others are removed.
         """
         before = self.find(product_id)
         _refuse_unknown(before.variations, wish)
@@ -120,7 +120,7 @@ class Catalogue(NamedTuple):
         return self._with([*others, _granted(before, wish, new_id)])
 
     def delete(self, product_id: str) -> tuple[Catalogue, list[Change]]:
-        """Take a product off the menu; repeating it does nothing. Raises UnknownProductError."""
+        """Delete a product; do nothing if it is deleted. Raises UnknownProductError."""
         if product_id in self.deleted:
             return self, []
         before = self.find(product_id)
@@ -132,8 +132,8 @@ class Catalogue(NamedTuple):
         """Make `wishes` the whole menu; raises MenuError with the place of the wish.
 
         A wish with an id means the product of this id, also one that was deleted, or a new one. A
-        wish without an id means the product of its name, or a new one. One without a position comes
-        behind the wish before it.
+        wish without an id means the product of its name, or a new one. One without a position is
+        placed after the wishes before it.
         """
         ids = {wish.product_id for wish in wishes}
         named = {key_of(one.name): one for one in self.menu.products if one.product_id not in ids}
@@ -153,7 +153,7 @@ class Catalogue(NamedTuple):
         return found
 
     def _with(self, products: Sequence[Product]) -> tuple[Catalogue, list[Change]]:
-        """Return what there is when these are all products, and what has happened to each."""
+        """Return the catalogue with exactly these products, and the changes that lead to it."""
         check(products)
         after = Menu(products)
         gone = [one for one in self.menu.products if one.product_id not in after.by_id]
@@ -167,7 +167,7 @@ class Catalogue(NamedTuple):
         return Catalogue(after, deleted), changes
 
     def _steps_to(self, product: Product) -> list[Change]:
-        """Return the transitions that make a product what it is to be."""
+        """Return the transitions of a product to its wanted state."""
         before = self.menu.by_id.get(product.product_id)
         steps: list[Change] = []
         if before is None:
@@ -191,7 +191,7 @@ def _status_of(product: Product) -> Status:
 
 
 def _refuse_unknown(known: Sequence[Variation], wish: ProductWish) -> None:
-    """Raise MenuError for the id of a variation that is not among those known."""
+    """Raise MenuError if a variation's id is not among those known."""
     ids = {None, *(one.variation_id for one in known)}
     for index, variation in enumerate(wish.variations or ()):
         if variation.variation_id not in ids:
@@ -199,7 +199,7 @@ def _refuse_unknown(known: Sequence[Variation], wish: ProductWish) -> None:
 
 
 def _placed(wish: ProductWish, before: Sequence[Product]) -> ProductWish:
-    """Return the wish with a position: its own, or one behind these products."""
+    """Return the wish with a position: its own, or one after these products."""
     if wish.position is not None:
         return wish
     last = max((one.position for one in before), default=0)

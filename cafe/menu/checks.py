@@ -1,7 +1,7 @@
-"""What the tables of the menu promise, as queries: each returns the products that break it.
+"""The invariants of the menu, as queries that return the products that violate them.
 
-Rule: a promise is one sentence and one query that stands by itself. What holds for the events of
-every department is checked by the ledger.
+Rule: each invariant is one sentence and one query, independent of the others. The ledger checks
+what holds for the events of every department.
 """
 
 from __future__ import annotations

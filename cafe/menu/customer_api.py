@@ -1,6 +1,6 @@
-"""The menu for all: `GET /menu`, on both apps.
+"""The public menu: `GET /menu`, on both apps.
 
-Rule: what is on the board; no actor is asked. The responses are made once for each menu.
+Rule: it is read from the board; no actor is asked. The responses are made once for each menu.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class MenuPage:
         body = json_of(menu)
         self.menu = menu
         self.etag = etag_of(body)
-        # It may be kept, and asked for with its tag before it is used.
+        # It may be cached, if it is validated by its ETag before each use.
         fields = [(b"etag", self.etag), (b"cache-control", b"no-cache")]
         length = (b"content-length", b"%d" % len(body))
         self.whole = JsonReply(200, body, [length, JSON, *fields])
@@ -41,7 +41,7 @@ class MenuPage:
 
 
 def menu_routes(board: Board, responses: Responses | None = None, *, prefix: str = "") -> APIRouter:
-    """Return the route of the menu; `responses` are what the app's guards may answer."""
+    """Return the route of the menu; `responses` documents the answers of the app's guards."""
     guards = dict(responses or problems(429))
     router = APIRouter(prefix=prefix, tags=["menu"], responses=guards, route_class=PlainRoute)
     page = MenuPage(board.menu)

@@ -1,6 +1,6 @@
-"""What the ledger and the shop need to know of the menu: its tables, and what it offers when open.
+"""The department of the menu: its tables for the ledger, and what it offers to the shop.
 
-Rule: values only. The shop starts the MenuKeeper and the task, and serves the routes.
+Rule: the shop runs the task and serves the routes that are returned here.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ MENU: Final = Department(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MenuOffer(Offer):
-    """What the shop and other departments get from the menu."""
+    """The offer of the menu to the shop and other departments."""
 
     board: Board
     keeper: Ref[MenuKeeper]
 
 
 async def open_menu(house: House) -> MenuOffer:
-    """Start the MenuKeeper from what the ledger has, and return what the menu offers.
+    """Start the MenuKeeper from the ledger, and return what the menu offers.
 
-    Waits for the database, however long it is away; then the menu is on the board.
+    Waits for the database without a time-out, and until the menu is on the board.
     """
     board = Board()
     keeper = await house.start(keeper_factory(board, house.ledger), name="MenuKeeper")
@@ -74,7 +74,7 @@ async def reach_menu(front: Front) -> MenuOffer:
 
 def keeper_factory(board: Board, ledger: Ledger) -> Callable[[], Awaitable[MenuKeeper]]:
     """Return a factory of MenuKeepers, for its start and each restart; waits for the database."""
-    # A MenuKeeper that has loaded nothing shows nothing, and answers with refusals.
+    # If loading was given up, the MenuKeeper shows nothing and answers with refusals.
     nothing = Stored(Catalogue(Menu()), is_new=False)
     load = partial(ledger.open_until_given_up, MENU, nothing)
 
@@ -85,7 +85,7 @@ def keeper_factory(board: Board, ledger: Ledger) -> Callable[[], Awaitable[MenuK
 
 
 def menu_offer(keeper: Ref[MenuKeeper], board: Board) -> MenuOffer:
-    """Return what the menu offers, given its owner, and what it is shown on."""
+    """Return what the menu offers, given its owner and its board."""
     return MenuOffer(
         name="menu",
         customer_routes=(menu_routes(board),),

@@ -1,6 +1,6 @@
-"""The menu with which a new shop begins.
+"""The menu of a new shop.
 
-Rule: pure. It is put on the menu once, at the first start.
+Rule: pure. It is written once, at the first start.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The menu at a front: a board of its own, which shows what the house's MenuKeeper has.
+"""The menu at a front: its own board, a copy of the house's.
 
-Rule: who changes the menu at this front finds it changed here at once; at others that takes a
-moment.
+Rule: a change that is made through this front is visible here at once, at other fronts a moment
+later.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ CHANGES: Final = (AddProduct, ChangeProduct, DeleteProduct, ReplaceMenu)
 
 
 def is_of_menu(logged: Logged) -> bool:
-    """Return whether an event changes what is on the board."""
+    """Return whether an event changes the menu."""
     return logged.department == "menu"
 
 
 def copied_menu(house: HouseClient, board: Board) -> tuple[Copy, Ref[MenuKeeper]]:
-    """Return what keeps the board as the house has it, and a ref that refreshes it."""
+    """Return a Copy that keeps the board like the house's, and a ref that refreshes it."""
     keeper = house.ref(MenuKeeper)
 
     async def load() -> None:

@@ -1,4 +1,4 @@
-"""Products that are imported, beside what is on the menu.
+"""The import of products, beside those on the menu.
 
 Rule: the catalogue decides, as it does for a manager who adds one product after the other.
 """
@@ -17,7 +17,7 @@ from cafe.menu.tables import entry_of
 
 
 class MenuImport:
-    """Takes products over, beside those that there are."""
+    """Makes the entries of imported products, beside the stored ones."""
 
     def __init__(self, connection: Connection, times: Times) -> None:
         """Read the menu."""
@@ -26,16 +26,16 @@ class MenuImport:
 
     @property
     def menu(self) -> Menu:
-        """What is on the menu, with what was added here."""
+        """The menu with the products that were added here."""
         return self._catalogue.menu
 
     def add(self, wish: ProductWish) -> list[Entry]:
-        """Add a product; raises WrongRecordError."""
+        """Return the entries of a new product; raises WrongRecordError."""
         if wish.product_id in self._catalogue.deleted:
             raise WrongRecordError("A product with this id was on the menu, and left it.", "id")
         variations = wish.variations or ()
         ids = iter([one.variation_id or new_id() for one in variations])
-        # A new product has no variations yet, so a wish names none by its id.
+        # A new product has no variations yet, so its wish may not name one by its id.
         wish = wish._replace(
             product_id=wish.product_id or new_id(),
             variations=tuple(one._replace(variation_id=None) for one in variations),
@@ -43,6 +43,6 @@ class MenuImport:
         try:
             self._catalogue, changes = self._catalogue.add(wish, ids.__next__)
         except MenuError as wrong:
-            # Its place in the list is its record's.
+            # Without its index in the list, which the record has.
             raise WrongRecordError(wrong.sentence, *wrong.place[1:]) from None
         return [entry_of(one, self._times.now, WHO) for one in changes]

@@ -1,7 +1,7 @@
 """The MenuKeeper: the actor that owns the products.
 
-Rule: each change is one turn and one commit. A menu stands on the board once it is committed, and
-before its asker is answered; so no customer is sold what a crash could undo.
+Rule: each change is one turn and one commit. A menu is shown on the board once it is committed, and
+before the change is answered; so no customer is sold what a crash could undo.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def new_id() -> str:
 
 
 class Showing:
-    """Shows a menu once it is committed: the journal settles it as a reply, before the asker's."""
+    """Shows a menu at its commit: a reply that the journal sends before that of the change."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
 
     def send(self, menu: Menu) -> bool:
-        """Show the menu."""
+        """Show the menu; return True."""
         self._board.show(menu)
         return True
 
@@ -55,7 +55,7 @@ class Showing:
 
 
 class MenuKeeper(Actor):
-    """Owns what is on the menu, and puts it on the board."""
+    """Owns the products, and shows the committed menu on the board."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class MenuKeeper(Actor):
         load: Callable[[], Awaitable[Loaded]],
         loaded: Loaded,
     ) -> None:
-        """Begin with what `load` has loaded; it is called again when a row was refused."""
+        """Start from `loaded`, a result of `load`, which is called again after a refused row."""
         self._board = board
         self._clock = clock
         self._load = load
@@ -90,12 +90,12 @@ class MenuKeeper(Actor):
 
     @ReadMenu.deferred
     def read(self, _message: ReadMenu, reply: Reply[tuple[Product, ...]]) -> None:
-        """Answer with the menu."""
+        """Answer with the products on the menu."""
         self._journal.reply(reply, self._catalogue.menu.products, looks=True)
 
     @AddProduct.deferred
     def add(self, message: AddProduct, reply: Reply[Product]) -> None:
-        """Put a product on the menu, unless it is there under this id."""
+        """Add a product to the menu, unless it is there under this id."""
         product_id = str(message.wish.product_id)
         if product_id in self._catalogue.menu.by_id:
             self._journal.reply(reply, self._catalogue.menu.by_id[product_id], looks=True)
@@ -112,13 +112,13 @@ class MenuKeeper(Actor):
 
     @DeleteProduct.deferred
     def delete(self, message: DeleteProduct, reply: Reply[None]) -> None:
-        """Take a product off the menu."""
+        """Delete a product."""
         deleting = partial(self._catalogue.delete, message.product_id)
         self._turn(reply, deleting, lambda _menu: None, message.by)
 
     @ReplaceMenu.deferred
     def replace(self, message: ReplaceMenu, reply: Reply[tuple[Product, ...]]) -> None:
-        """Replace the whole menu; only what differs is written."""
+        """Replace the whole menu; only products that differ are written."""
         replacing = partial(self._catalogue.replace, message.wishes, new_id)
         self._turn(reply, replacing, lambda menu: menu.products, message.by, within=("products",))
 
@@ -131,13 +131,13 @@ class MenuKeeper(Actor):
         *,
         within: Place = (),
     ) -> None:
-        """Write what the model decides, and answer, or refuse what it refuses."""
+        """Write the changes that the model decides and answer, or refuse with its error."""
         try:
             after, changes = decide()
         except UnknownProductError:
             self._journal.refuse(reply, UnknownProduct())
         except MenuError as wrong:
-            # Of one product, it does not matter where it stands.
+            # If the body is one product, its index on the menu is left out.
             place = (*within, *wrong.place) if within else wrong.place[1:]
             kind = NameTaken if isinstance(wrong, NameTakenError) else NotAMenu
             self._journal.refuse(reply, kind(wrong.sentence, place))

@@ -1,8 +1,8 @@
 """A menu as a file of YAML, for people to edit.
 
-Rule: each scalar is the text that stands there, so `NO`, `1:30` and `~` are names like any others,
-and a price is decimal text with two places. What is wrong is one sentence with its line and member,
-and nothing of such a file is used. What is written is read back as the same menu.
+Rule: each scalar is its text, so `NO`, `1:30` and `~` are names like any others, and a price is
+decimal text with two places. An error is one sentence with its line and member, and nothing of such
+a file is used. A written file is read back as the same menu.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cafe.menu.schemas import MenuIn
 
 MOST_BYTES: Final = 256 * 1024
 DEEPEST: Final = 8
-"""Levels of nesting; a menu has five, and reading is recursive."""
+"""The most levels of nesting; a menu has five, and reading is recursive."""
 
 _TEXT: Final = "tag:yaml.org,2002:str"
 _PRICE: Final = re.compile(r"([+-]?)([0-9]{1,7})\.([0-9]{2})")
@@ -30,10 +30,10 @@ _INTEGER: Final = re.compile(r"[0-9]{1,7}")
 
 
 class MenuFileError(Exception):
-    """The file holds no menu; the message says where and why, to be read behind its name."""
+    """The file is not a menu; the message has the line and the reason, to follow its name."""
 
     def __init__(self, sentence: str, line: int | None = None) -> None:
-        """Say what is wrong in a line, or with the file as a whole."""
+        """Describe what is wrong in a line, or in the file as a whole."""
         super().__init__(f": {sentence}" if line is None else f", line {line}: {sentence}")
 
 
@@ -96,7 +96,7 @@ class _List:
 
 
 _Member = tuple[str, Callable[[Any, Place], Any]]
-"""The name of a member in JSON, and what reads its value."""
+"""The name of a member in JSON, and the function that reads its value."""
 
 _VARIATION: Final[Mapping[str, _Member]] = {
     "id": ("id", _text),
@@ -137,7 +137,7 @@ def yaml_of(products: Sequence[Mapping[str, Any]]) -> str:
     """Return products, as `GET /menu` shows them, as a file."""
     items = [_product_node(one) for one in products]
     root = _mapping_node({"products": _sequence_node(items)})
-    # As wide as it takes: no text is folded into several lines.
+    # So wide that no text is folded into several lines.
     text: str = yaml.serialize(  # pyright: ignore[reportUnknownMemberType] - no types for nodes
         root, Dumper=yaml.SafeDumper, allow_unicode=True, width=10**6
     )
@@ -154,7 +154,7 @@ def _product_node(product: Mapping[str, Any]) -> yaml.MappingNode:
 
 
 def _scalar_node(name: str, value: Any) -> yaml.Node:
-    """Return a value as YAML; a text that other programs would take for a number is quoted."""
+    """Return a value as a YAML node; texts that look like other types are quoted."""
     if name.startswith("price"):
         return yaml.ScalarNode("tag:yaml.org,2002:float", price_text(value))
     if isinstance(value, bool):
@@ -177,17 +177,17 @@ def _sequence_node(items: Sequence[yaml.Node]) -> yaml.SequenceNode:
 
 
 class MenuFile:
-    """A menu that was read, and the lines that its members stand in."""
+    """A menu that was read from a file, and the lines of its members."""
 
     def __init__(self, content: bytes) -> None:
-        """Read it; raises MenuFileError."""
+        """Read the `content` of a file; raises MenuFileError."""
         if len(content) > MOST_BYTES:
             raise MenuFileError(f"A menu has at most {MOST_BYTES:,} bytes.")
         self._lines: dict[Place, int] = {(): 1}
         try:
             value = _Events(_decoded(content), self._lines).value()
             self.menu = MenuIn.model_validate(_members(value, (), _MENU))
-            # As the menu of a new shop: so only what stands here can be wrong with it.
+            # Checked as the menu of a new shop: so only the file can be wrong.
             Catalogue(Menu()).replace(self.menu.wishes(), map(str, count()).__next__)
         except _WrongError as wrong:
             raise self.error(wrong.place, wrong.sentence) from None
@@ -205,7 +205,7 @@ class MenuFile:
         )
 
     def _line(self, place: Sequence[str | int]) -> int:
-        """Return the line of a member, or of what it should stand in."""
+        """Return the line of a member, or of the one that should contain it."""
         found = tuple(_IN_FILE.get(one, one) if isinstance(one, str) else one for one in place)
         while found not in self._lines:
             found = found[:-1]
@@ -223,8 +223,8 @@ def _decoded(content: bytes) -> str:
 class _Events:
     """YAML as dictionaries, lists and texts, and the line of each.
 
-    From the parser's events: so a scalar is its text, whatever type it looks like, and nothing is
-    copied by an alias.
+    Built from the parser's events: so a scalar is its text, whatever type it looks like, and no
+    alias is expanded.
     """
 
     def __init__(self, text: str, lines: dict[Place, int]) -> None:

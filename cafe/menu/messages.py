@@ -1,7 +1,7 @@
-"""The messages of the MenuKeeper, and what other departments see of the menu.
+"""The messages of the MenuKeeper, and the types of the menu for other departments.
 
-Rule: frozen values only, and the board that shows the committed menu. A change can be repeated
-after any crash, and takes effect once: it says what is to be, or carries an id made by its sender.
+Rule: frozen values only, and the board that shows the committed menu. A change can be retried after
+a crash, and takes effect once: it carries the wanted state, or an id made by its sender.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AddProduct(Message["MenuKeeper", Product]):
-    """Put a new product on the menu; answered when it is committed. The same id is the same."""
+    """Add a new product; answered when it is committed. The same id is the same product."""
 
     wish: ProductWish
     """With the product's id, made by the sender."""
@@ -41,7 +41,7 @@ class ChangeProduct(Message["MenuKeeper", Product]):
 
 @dataclass(frozen=True, slots=True)
 class DeleteProduct(Message["MenuKeeper", None]):
-    """Take a product off the menu; repeating it does nothing."""
+    """Delete a product; repeating it does nothing."""
 
     product_id: str
     by: str | None = None

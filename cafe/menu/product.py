@@ -13,20 +13,20 @@ from typing import Any, Final, NamedTuple
 from cafe.names import key_of, tidy
 
 MOST_CENTS: Final = 100_000_000
-"""Of a price, and of what a variation changes it by: the total of any basket stays far below the
-largest integer that JSON carries exactly."""
+"""The limit of a price, and of a variation's change of it: the total of any basket stays far below
+the largest integer that JSON carries exactly."""
 MOST_BYTES: Final = 60_000
-"""Of a menu as JSON: so the whole of it fits into one request, which replaces it."""
+"""The most bytes of a menu as JSON: a whole menu fits into one request, which replaces it."""
 
 Place = tuple[str | int, ...]
-"""Where something stands in a list of products: `(2, "variations", 0, "name")`."""
+"""The path of a member in a list of products: `(2, "variations", 0, "name")`."""
 
 
 class MenuError(Exception):
     """These products cannot be a menu."""
 
     def __init__(self, sentence: str, place: Place = ()) -> None:
-        """Say why, and which of the products is wrong."""
+        """Carry the reason, and the place of what is wrong."""
         super().__init__(sentence)
         self.sentence = sentence
         self.place = place
@@ -37,7 +37,7 @@ class NameTakenError(MenuError):
 
 
 class Variation(NamedTuple):
-    """One way to have a product."""
+    """A variant of a product, such as a flavour."""
 
     variation_id: str
     name: str
@@ -46,14 +46,14 @@ class Variation(NamedTuple):
 
 
 class Product(NamedTuple):
-    """What the shop sells."""
+    """A product that the shop sells."""
 
     product_id: str
     name: str
     description: str
     category: str
     position: int
-    """Where it stands on the menu, the lowest first."""
+    """Its order on the menu, the lowest first."""
     base_price_cents: int
     sold_out: bool
     variations: tuple[Variation, ...] = ()
@@ -86,12 +86,12 @@ class Menu:
         return self.by_id.get(name_or_id) or self._by_key.get(key_of(tidy(name_or_id)))
 
     def names(self) -> list[str]:
-        """List what can be ordered: the names of products that are not sold out."""
+        """List the names of products that are not sold out."""
         return [one.name for one in self.products if not one.sold_out]
 
 
 class Board:
-    """The menu as it is committed, for all who read it; only the actor that owns it changes it.
+    """The committed menu, for all readers; only the actor that owns it changes it.
 
     A plain value between one writer and many readers: reading it costs no message, and each reader
     works on one menu from the first line to the last.
@@ -102,7 +102,7 @@ class Board:
         self.menu = menu or Menu()
 
     def show(self, menu: Menu) -> None:
-        """Show another menu from now on."""
+        """Replace the menu."""
         self.menu = menu
 
 

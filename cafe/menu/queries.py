@@ -1,6 +1,6 @@
-"""What is read from the tables of the menu.
+"""The queries of the menu.
 
-Rule: queries only; what a row means is for `catalogue.py` to say.
+Rule: queries only; `catalogue.py` decides what a row means.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cafe.menu.tables import product_of, products, variations
 
 
 class Stored(NamedTuple):
-    """What the MenuKeeper starts from."""
+    """The state from which the MenuKeeper starts."""
 
     catalogue: Catalogue
     is_new: bool
@@ -23,7 +23,7 @@ class Stored(NamedTuple):
 
 
 def load_menu(connection: Connection) -> Stored:
-    """Return all that is on the menu, and the ids of what was deleted."""
+    """Return the products on the menu, and the ids of deleted ones."""
     listed = (
         select(variations)
         .where(variations.c.deleted.is_(False))

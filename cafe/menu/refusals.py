@@ -1,7 +1,7 @@
 """The refusals about the menu.
 
-Rule: one sentence each, its HTTP status, and where in the body it is wrong. What a manager sent is
-not repeated.
+Rule: each has a sentence, its HTTP status, and the wrong member of the body. None repeats a
+manager's input.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class UnknownProduct(CafeRefusal):
 
 
 class NotAMenu(Invalid):
-    """What is asked for cannot be a menu."""
+    """The wanted products cannot be a menu."""
 
     kind = "menu"
 
     def __init__(self, sentence: str, place: Place) -> None:
-        """Say what is wrong, and where in the body."""
+        """Carry what is wrong, and its `place` in the body."""
         super().__init__(sentence, "body", *place)
 
 

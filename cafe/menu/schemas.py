@@ -1,6 +1,6 @@
-"""What goes over the wire about the menu; pydantic is used only here, at the edge.
+"""The HTTP schemas of the menu; pydantic is used only at the edge.
 
-Rule: texts are tidied here: the model compares and keeps what it is given.
+Rule: texts are tidied here; the model compares and stores them unchanged.
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ NEW: Final[dict[str, Any]] = {
 }
 MOST_PRODUCTS: Final = 500
 MOST_VARIATIONS: Final = 100
-"""Of one product. Both only bound what is read: a whole menu is bounded by its size."""
+"""For one product. Both only limit what is parsed: MOST_BYTES limits a whole menu."""
 LONGEST_NAME: Final = 80
 LONGEST_DESCRIPTION: Final = 1000
 LAST_POSITION: Final = 1_000_000
 
 
 def _tidied(longest: int, shortest: int = 0) -> AfterValidator:
-    """Tidy a text; refuse it if that makes it too long, as NFC can, or empty."""
+    """Return a validator that tidies a text, and refuses it if it is then too long or too short.
+
+    NFC can make a text longer.
+    """
 
     def tidied(text: str) -> str:
         text = tidy(text)
@@ -55,7 +58,7 @@ def _tidied(longest: int, shortest: int = 0) -> AfterValidator:
 
 
 Id = Annotated[str, Field(max_length=64, pattern="^[A-Za-z0-9_-]{1,64}$")]
-"""Of a product or a variation: it stands in paths as it is."""
+"""The id of a product or a variation: it appears in paths unescaped."""
 Name = Annotated[
     Text, Field(min_length=1, max_length=LONGEST_NAME), _tidied(LONGEST_NAME, shortest=1)
 ]
@@ -110,7 +113,7 @@ class ProductIn(_WholeIn):
     variations: NewVariations = Field(default_factory=list[NewVariationIn])
 
     def wish(self, product_id: str) -> ProductWish:
-        """Return what is wanted of the product, which gets this id."""
+        """Return the wish for a product with this id."""
         return _wish(self, product_id)
 
 
@@ -137,7 +140,7 @@ class MenuIn(Schema):
     products: Annotated[list[ListedIn], Field(max_length=MOST_PRODUCTS)]
 
     def wishes(self) -> tuple[ProductWish, ...]:
-        """Return what is wanted of each product."""
+        """Return the wish for each product."""
         return tuple(one.wish() for one in self.products)
 
 

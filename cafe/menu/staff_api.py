@@ -1,7 +1,7 @@
-"""The managers' routes: what is on the menu.
+"""The managers' routes of the menu.
 
-Rule: HTTP into one ask of the MenuKeeper, and its answer into HTTP. Every message can be
-repeated, so that a crash of it is hidden from the client.
+Rule: routes only translate between HTTP and the MenuKeeper. Every message can be repeated, and is
+retried after a crash, so that the client does not notice.
 """
 
 from __future__ import annotations

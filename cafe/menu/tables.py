@@ -43,7 +43,7 @@ variations = Table(
     metadata,
     Column("product_id", String(64), ForeignKey("products.product_id"), primary_key=True),
     Column("variation_id", String(64), primary_key=True),
-    # Its place among those of the product.
+    # Its place among the product's variations.
     Column("position", Integer, nullable=False),
     Column("name", Text, nullable=False),
     Column("price_change_cents", BigInteger, nullable=False),
@@ -52,7 +52,7 @@ variations = Table(
 
 
 def entry_of(change: Change, at: float, by: str | None) -> Entry:
-    """Return a change as the ledger keeps it."""
+    """Return a change as an entry of the ledger."""
     product = change.product
     before = None if change.before is None else change.before.value
     event = Event(product.product_id, change.action.value, before, change.after.value, at, by)
