@@ -1,7 +1,7 @@
-"""What the tables of letters promise, as queries: each returns those that break it.
+"""The invariants of letters, as queries that return the rows that violate them.
 
-Rule: a promise is one sentence and one query that stands by itself. What holds for the events of
-every department is checked by the ledger.
+Rule: each invariant is one sentence and one query, independent of the others. The ledger checks
+what holds for the events of every department.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _of_another_event() -> Executable:
 
 
 def _skipped() -> Executable:
-    # Whether a guest gets letters at all is known from the first one: an address never changes.
+    # A guest with one letter gets all later ones: the address of a booking never changes.
     first = select(_one.booking_id, func.min(_one.position).label("position"))
     begun = first.group_by(_one.booking_id).subquery()
     return (

@@ -1,6 +1,6 @@
-"""What the ledger and the shop need to know of letters: their tables, and what they offer.
+"""The department of letters: its tables for the ledger, and what it offers to the shop.
 
-Rule: values only. The shop starts the Mailer and the tasks, and serves the routes.
+Rule: the shop runs the tasks and serves the routes that are returned here.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ if TYPE_CHECKING:
     from cafe.bookings.messages import Bookings
 
 METRICS_SECONDS: Final = 1.0
-"""How long a scrape waits for the database; then it gets the numbers of the one before."""
+"""How long a scrape waits for the database; then it gets the previous numbers."""
 
 QUERIES: Final = (read_one, read_page)
-"""By which the desk reads."""
+"""The queries with which the desk reads the ledger."""
 
 LETTERS: Final = Department(
     "letters",
@@ -70,9 +70,9 @@ LETTERS: Final = Department(
 
 
 async def open_letters(house: House, bookings: Ref[Bookings]) -> Offer:
-    """Start the Mailer from what the ledger has, and return what letters offer.
+    """Start the Mailer from the ledger, and return what letters offer.
 
-    Waits for the database, however long it is away. Open it after bookings.
+    Waits for the database without a time-out. Open it after bookings.
     """
     ledger = house.ledger
     await ledger.prepare(partial(hasten, now=ledger.now()))
@@ -98,7 +98,7 @@ def reach_letters(front: Front) -> Offer:
 
 
 def letters_offer(desk: LetterDesk) -> Offer:
-    """Return what letters offer, given the desk where they are asked for."""
+    """Return what letters offer, given their desk."""
     return Offer(name="letters", staff_routes=(manager_routes(desk),))
 
 
@@ -107,20 +107,20 @@ def mailer_factory(ledger: Ledger, wake: Callable[[], None]) -> Callable[[], Awa
 
     async def make() -> Mailer:
         opened = await ledger.open(LETTERS)
-        wake()  # for what an instance before this one has committed
+        wake()  # for the commits of an earlier instance
         return Mailer(ledger, opened, wake)
 
     return make
 
 
 def stationery_of(settings: Settings) -> Stationery:
-    """Return what all letters have in common, as the settings say."""
+    """Return the parts that all letters share, from the settings."""
     sender = parse_sender(settings.mail_from)
     return Stationery(sender, ZoneInfo(settings.time_zone), settings.public_url)
 
 
 def sender_of(settings: Settings) -> Send:
-    """Return what sends letters: to a mail server, or without one into a folder."""
+    """Return the function that sends letters: to the mail server, or if there is none, to files."""
     if settings.smtp_url is None:
         return MailFolder(settings.mail_dir).send
     sender = parse_sender(settings.mail_from).addr_spec
@@ -131,12 +131,12 @@ class Backlog:
     """How many letters are not sent, by state: counted in the ledger with each scrape."""
 
     def __init__(self, ledger: Ledger, counted: Mapping[State, int]) -> None:
-        """Begin with what was counted."""
+        """Start from the numbers `counted`."""
         self._ledger = ledger
         self._counted = counted
 
     async def metrics(self) -> Iterable[Metric]:
-        """Return the gauge; while the database is away it keeps its numbers."""
+        """Return the gauge; while the database is away, with the last numbers."""
         with trio.move_on_after(METRICS_SECONDS), suppress(LedgerUnavailable):
             self._counted = await self._ledger.read(count_backlog)
         gauge = GaugeMetricFamily(

@@ -1,7 +1,7 @@
-"""The desk: where managers' routes ask. It asks the Mailer, and reads letters from the ledger.
+"""The desk, which managers' routes call: it asks the Mailer, and reads letters from the ledger.
 
-Rule: no state, no decisions about letters. It retries after a crash, and bounds each wait for the
-ledger.
+Rule: no state, no decisions about letters. It retries after a crash, and each wait for the ledger
+has a time-out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LetterDesk:
-    """Where letters are listed, shown and retried."""
+    """The interface of letters to their routes."""
 
     mailer: Ref[Mailer]
     ledger: LedgerView
@@ -39,7 +39,7 @@ class LetterDesk:
             return await self._read(letter_id)
 
     async def retry(self, letter_id: str) -> Shown:
-        """Have a letter attempted at once; return it, as it stands then.
+        """Make a letter due at once; return its state after that commit.
 
         Raises UnknownLetter or LetterNotRetried.
         """

@@ -1,7 +1,7 @@
-"""What follows the ledger's log for letters: bookings' events, log lines, and metrics.
+"""The followers of the ledger's log for letters: for bookings' events, log lines, and metrics.
 
-Rule: letters are written from the log, by a task: it asks Bookings for the facts, and the Mailer to
-add what it wrote, until both have answered. No address is logged, nor what a server said of one.
+Rule: a task writes letters from the log: it asks Bookings for the facts, and the Mailer to add the
+letters, and retries until both have answered. No address is logged, nor a server's text about one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cafe.letters.messages import Mailer
 
 MOST_EVENTS: Final = 100
-"""In one turn, and without a turn at most."""
+"""The most events in one turn of the Mailer, and the most that are followed without one."""
 KINDS: Final = {
     "requested": Kind.RECEIVED,
     "accepted": Kind.ACCEPTED,
@@ -40,14 +40,14 @@ KINDS: Final = {
     "cancelled": Kind.CANCELLED,
     "expired": Kind.EXPIRED,
 }
-"""By a booking's status after an event, the letter that tells of it."""
+"""By the status of a booking after an event: the kind of its letter."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("letter")
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes letters about the events of bookings, and has the Mailer add them."""
+    """Writes letters about the events of bookings, and passes them to the Mailer."""
 
     bookings: Ref[Bookings]
     mailer: Ref[Mailer]
@@ -55,9 +55,9 @@ class Writer:
     stationery: Stationery
 
     async def follow(self) -> None:
-        """Follow the log from where it was followed to; never returns.
+        """Follow the log from the stored position; never returns.
 
-        Events that call for no letter cost the Mailer a turn only now and then.
+        Events that need no letter cost the Mailer a turn only now and then.
         """
         after = passed_on = await until_done(partial(self.ledger.read, load_position))
         overdue_at = self.ledger.now() + POSITION_SECONDS
@@ -77,14 +77,14 @@ class Writer:
             facts = await until_done(partial(self.bookings.ask, FindFacts(ids)))
         letters: list[Written] = []
         for one in called_for:
-            await trio.lowlevel.checkpoint()  # each takes some milliseconds: let others go on
+            await trio.lowlevel.checkpoint()  # each letter takes some milliseconds
             written = self._write(one, facts.get(one.event.subject))
             letters += () if written is None else (written,)
         follow = Follow(tuple(letters), batch[-1].position)
         await until_done(partial(self.mailer.ask, follow))
 
     def _write(self, logged: Logged, facts: Facts | None) -> Written | None:
-        """Return the letter about an event; None for a guest without an address."""
+        """Return the letter about an event; None for a guest without a usable address."""
         event, kind = logged.event, kind_of(logged)
         if kind is None or facts is None or facts.email is None:
             return None
@@ -104,7 +104,7 @@ class Writer:
 
 
 def kind_of(logged: Logged) -> Kind | None:
-    """Return which letter an event calls for; None if it calls for none."""
+    """Return the kind of letter that an event needs; None if it needs none."""
     event = logged.event
     if logged.department != "bookings" or event.before == event.after:
         return None
@@ -115,7 +115,7 @@ class LetterLog:
     """Logs and counts every attempt."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Register in `registry`."""
+        """Register the counter in `registry`."""
         self._attempts = Counter(
             "cafe_letter_attempts",
             "Attempts to send a letter, by SMTP status or a word for the error.",

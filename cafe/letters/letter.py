@@ -1,20 +1,20 @@
-"""A letter: its states, its schedule, and its place among those to the same address.
+"""A letter: its states, its schedule of retries, and its place among those to the same mailbox.
 
 Rule: pure; time is passed in. The table and the numbers below *are* the state machine, the schedule
 and the limit.
 
 Letters to one mailbox are sent one after the other, in the order of the bookings' events: one of
-them is open at a time, the others are held behind it. So the letters of one booking arrive in their
+them is open at a time, the others are held behind it. So the letters of one booking arrive in
 order, and no mailbox gets more than MOST_AN_HOUR: the next one becomes due when the hour is over.
-One that is sent or set aside lets the next one go.
+When a letter is sent or set aside, the next one becomes due.
 
     (new) --add--> due                                 no other one to the mailbox is open
-    (new) --hold--> held --advance--> due              none is open any longer
-    due, retrying --send--> sent                       the server has taken it
+    (new) --hold--> held --advance--> due              the one before it is sent or set aside
+    due, retrying --send--> sent                       the server has accepted it
     due, retrying --fail--> retrying                   after the next pause of the schedule
-    due, retrying --set aside--> set_aside             refused for good, or the time is over
-    retrying, set_aside --retry--> due                 a manager wants it at once
-    set_aside --hold--> held                           the same, and another one is open
+    due, retrying --set aside--> set_aside             refused for good, or timed out
+    retrying, set_aside --retry--> due                 a manager retries it at once
+    set_aside --hold--> held                           the same, but another one is open
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 
 
 class Kind(StrEnum):
-    """What a letter says of a booking."""
+    """The subject of a letter."""
 
     RECEIVED = "received"
     ACCEPTED = "accepted"
@@ -36,17 +36,17 @@ class Kind(StrEnum):
 
 
 class State(StrEnum):
-    """Where a letter stands."""
+    """The states of a letter."""
 
     HELD = "held"
-    """Another one to the same mailbox is open."""
+    """Another letter to the same mailbox is open."""
     DUE = "due"
-    """It has not been attempted yet, or a manager wants it at once."""
+    """It has not been attempted yet, or a manager retries it at once."""
     RETRYING = "retrying"
-    """It was attempted in vain, and will be again."""
+    """An attempt has failed, and another one is scheduled."""
     SENT = "sent"
     SET_ASIDE = "set_aside"
-    """It was refused for good, or attempted for long enough."""
+    """It was refused for good, or its attempts have timed out."""
 
 
 class Action(StrEnum):
@@ -63,7 +63,7 @@ class Action(StrEnum):
 
 OPEN: Final = (State.DUE, State.RETRYING)
 BACKLOG: Final = (State.HELD, State.DUE, State.RETRYING, State.SET_ASIDE)
-"""All that are not sent."""
+"""The states of letters that are not sent."""
 
 TRANSITIONS: Final[dict[tuple[State | None, Action], State]] = {
     (None, Action.ADD): State.DUE,
@@ -83,12 +83,12 @@ TRANSITIONS: Final[dict[tuple[State | None, Action], State]] = {
 HOUR: Final = 3_600.0
 DAY: Final = 24 * HOUR
 PAUSES: Final = (60.0, 300.0, 900.0, 1_800.0, 3_600.0, 7_200.0)
-"""Seconds after each failure; then always the last of them."""
+"""The back-off in seconds after each failure; after the last, always the last."""
 LEAST: Final = HOUR
-"""How long a letter is attempted at least: a server may refuse each sender's first attempts for
-some minutes (greylisting), and a letter may have been held for more than a day."""
+"""The least time for which a letter is attempted: a server may refuse each sender's first attempts
+for some minutes (greylisting), and a letter may have been held for more than a day."""
 MOST_AN_HOUR: Final = 5
-"""Letters to one mailbox."""
+"""The most letters to one mailbox in an hour."""
 
 
 class NotRetriedError(Exception):
@@ -105,42 +105,42 @@ class Letter(NamedTuple):
 
     letter_id: str
     position: int
-    """That of the booking's event which it tells of."""
+    """The position of the booking's event about which it is."""
     booking_id: str
     kind: Kind
     address: str
     mailbox: str
-    """The address in lower case: what is limited, and what has an order."""
+    """The address in lower case, to which the limit and the order apply."""
     message_id: str
-    """The same at each attempt, so that a mail reader shows a repetition once."""
+    """The same in each attempt, so that a mail reader can show duplicates once."""
     created_at: float
     state: State
     attempts: int = 0
-    """All there were."""
+    """The number of all attempts."""
     failures: int = 0
-    """Since it became due, or a manager had it retried: its place in the schedule."""
+    """Failed attempts since it became due, or a manager retried it: its place in the schedule."""
     due_at: float | None = None
-    """When it is attempted next; None if it is not."""
+    """When it is attempted next; None if no attempt is scheduled."""
     until: float | None = None
-    """After this it is not attempted again; None while it is held."""
+    """The time after which it is not attempted again; None unless it is open."""
     ended_at: float | None = None
     """When it was sent or set aside."""
 
 
 class Written(NamedTuple):
-    """A letter, and the whole message that is sent of it."""
+    """A letter, and its whole message."""
 
     letter: Letter
     content: str
 
 
 class Answer(NamedTuple):
-    """What came of sending a letter."""
+    """The outcome of an attempt to send a letter."""
 
     outcome: str
-    """The SMTP status of the last answer, or a word for what happened in its place."""
+    """The SMTP status of the last answer, or a word for any other outcome."""
     said: str | None = None
-    """What the server said of a letter that it refused."""
+    """The server's text if it refused the letter."""
 
 
 class Attempt(NamedTuple):
@@ -152,22 +152,22 @@ class Attempt(NamedTuple):
     at: float
     outcome: str
     said: str | None
-    """Both as Answer has them."""
+    """Both as in Answer."""
     seconds: float
 
     @property
     def is_success(self) -> bool:
-        """Whether the letter is out of our hands."""
+        """Whether the letter is sent, or written to a file."""
         return self.outcome == WRITTEN or _is_status(self.outcome, "2")
 
     @property
     def is_final(self) -> bool:
-        """Whether the letter was refused, and would be again."""
+        """Whether the letter was refused for good."""
         return _is_status(self.outcome, "5")
 
 
 WRITTEN: Final = "written"
-"""The outcome of a letter that became a file."""
+"""The outcome of a letter that was written to a file."""
 
 
 def _is_status(outcome: str, first: str) -> bool:
@@ -189,7 +189,8 @@ def new_letter(
 ) -> Letter:
     """Return a letter that is not in any outbox yet.
 
-    Its ids are stable; another database may have the same position. `domain` is the sender's.
+    Its ids are stable, and differ from those of another database with the same position. `domain`
+    is the sender's.
     """
     content = f"{booking_id} {kind} {at!r}".encode()
     letter_id = f"let_{position}_{blake2b(content, digest_size=6).hexdigest()}"
@@ -201,10 +202,10 @@ def new_letter(
 
 
 class Outbox:
-    """Some letters: of each of their mailboxes the open one, and the first one that is held."""
+    """Some letters, and for each of their mailboxes the open one and the first one held."""
 
     def __init__(self, letters: Iterable[Letter], sent: Mapping[str, Iterable[float]]) -> None:
-        """`sent` has for each mailbox when the last letters to it were sent."""
+        """`sent` has the times at which the last letters to each mailbox were sent."""
         self.by_id: dict[str, Letter] = {}
         self._open: dict[str, str] = {}
         self._sent = {mailbox: sorted(times) for mailbox, times in sent.items()}
@@ -235,7 +236,7 @@ class Outbox:
         return [self._move(waiting, one.state, Action.FAIL, now, attempt)]
 
     def retry(self, letter_id: str, now: float) -> list[Change]:
-        """Make a letter due at once, or as soon as its mailbox may have it, for a whole day.
+        """Make a letter due at once, or as soon as the limits allow, and retry it for a day.
 
         Raises NotRetriedError.
         """
@@ -265,7 +266,7 @@ class Outbox:
         return self._move(one._replace(due_at=due_at, until=until), before, action, now)
 
     def _free_at(self, mailbox: str, now: float) -> float:
-        """Return when a mailbox may have its next letter."""
+        """Return when the limit allows the next letter to a mailbox."""
         last = self._sent.get(mailbox, ())[-MOST_AN_HOUR:]
         return max(now, last[0] + HOUR) if len(last) == MOST_AN_HOUR else now
 

@@ -1,8 +1,8 @@
 """Letters as files, where there is no mail server: one `.eml` file each, for any mail reader.
 
-Rule: a file is there as a whole or not at all, and its name says which letter it is: so one that is
-written again after a kill takes the place of itself. Guests' names and addresses are in them, so
-the folder is made for its owner only.
+Rule: files appear whole or not at all, and are named after their letters: so a letter that is
+written again after a kill replaces itself. Files have guests' names and addresses, so only their
+owner may read the folder.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ import trio
 from cafe.letters.letter import WRITTEN, Answer, Letter
 
 NOT_WRITTEN = "not written"
-"""The outcome where the disk is full or read-only; it is retried."""
+"""The outcome if the disk is full or read-only; it is retried."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("letter")
 
 
 @dataclass(frozen=True, slots=True)
 class MailFolder:
-    """Where letters are written."""
+    """A folder in which letters are written."""
 
     path: Path
     limiter: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
 
     async def send(self, letter: Letter, content: str) -> Answer:
-        """Write a letter; return when it is on the disk. Cancelled, it does not wait for that."""
+        """Write a letter; return when it is on the disk. A cancellation does not wait for that."""
         try:
             await trio.to_thread.run_sync(
                 self._write, letter, content, limiter=self.limiter, abandon_on_cancel=True
@@ -61,7 +61,7 @@ class MailFolder:
 
 
 def file_name(letter: Letter) -> str:
-    """Return the name of a letter's file; names sort as the letters came."""
+    """Return the name of a letter's file; names sort by time."""
     created = datetime.fromtimestamp(letter.created_at, UTC)
     return f"{created:%Y%m%dT%H%M%S.%f}_{letter.position:09}_{letter.letter_id}.eml"
 
@@ -72,7 +72,7 @@ def _private(path: str, flags: int) -> int:
 
 def _sync_folder(path: Path) -> None:
     if sys.platform == "win32":
-        return  # it opens no folders
+        return  # Windows cannot open folders
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,12 +1,12 @@
 """The Mailer: the actor that owns all letters.
 
-Rule: memory holds only how far the log was followed. Each turn reads what it needs, decides by the
-model, and commits: so the next turn finds all that was done before, a crash or a kill leaves
-nothing to undo, and a backlog of any size costs no memory.
+Rule: memory has only the position up to which the log was followed. Each turn reads what it needs,
+decides by the model, and commits: so the next turn finds all earlier changes, a crash or a kill
+leaves nothing to undo, and a backlog of any size costs no memory.
 
-A position is stored with the letters that the events up to it call for, in one commit. Events that
-call for none are not worth a commit: their position is stored once in a while, and after a crash
-they are looked at again.
+A position is stored with the letters about the events up to it, in one commit. Events that need no
+letter are not worth a commit: their position is stored once in a while, and after a crash they are
+read again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from cafe.letters.refusals import LetterNotRetried, UnknownLetter
 from cafe.letters.tables import entry_of, entry_of_position
 
 MOST_BEHIND: Final = 1_000
-"""Events without letters that are looked at again after a crash, at most."""
+"""The most events without letters whose position is not stored."""
 POSITION_SECONDS: Final = 60.0
-"""How long the position of events without letters may be in memory only, while others come."""
+"""The longest time without storing the position while events without letters come."""
 
 
 class Mailer(Actor):
@@ -36,7 +36,7 @@ class Mailer(Actor):
     def __init__(
         self, ledger: Ledger, opened: tuple[Journal, int], wake: Callable[[], object]
     ) -> None:
-        """Go on from the position that was loaded; `wake` is called after each commit."""
+        """Start from the loaded position; `wake` is called after each commit."""
         self._ledger = ledger
         self._journal, self._stored = opened
         self._stored_at = ledger.now()
@@ -48,7 +48,7 @@ class Mailer(Actor):
 
     @Follow.handler
     async def follow(self, message: Follow) -> None:
-        """Add the letters that are not there yet, with the position of their events."""
+        """Add the letters that were not added before, with the position of their events."""
         if message.letters:
             mailboxes = {one.letter.mailbox for one in message.letters}
             kept = await self._look_up(mailboxes=mailboxes)
@@ -64,7 +64,7 @@ class Mailer(Actor):
 
     @Record.handler
     async def record(self, message: Record) -> None:
-        """Apply the outcomes of attempts, and make due what they have held."""
+        """Apply the outcomes of attempts, and make the letters due that were held behind."""
         kept = await self._look_up(letter_ids={one.letter_id for one in message.attempts})
         now = self._ledger.now()
         await self._commit(
@@ -85,7 +85,7 @@ class Mailer(Actor):
 
     @CheckIn.handler
     def check_in(self, _message: CheckIn) -> None:
-        """Answer."""
+        """Answer, which shows that earlier messages are done."""
 
     async def _commit(
         self,
@@ -106,6 +106,6 @@ class Mailer(Actor):
     async def _look_up(
         self, *, mailboxes: Iterable[str] = (), letter_ids: Iterable[str] = ()
     ) -> Kept:
-        """Read behind all that was written, also by a turn that was cancelled meanwhile."""
+        """Read after the commit of all written entries, also of those of a cancelled turn."""
         query = partial(look_up, mailboxes={*mailboxes}, letter_ids={*letter_ids})
         return await self._ledger.read(query, behind=self._journal)

@@ -1,7 +1,7 @@
-"""What can be asked of the Mailer.
+"""The messages of the Mailer.
 
-Rule: frozen values only. An event has its position, and an attempt its number: so both can be
-repeated after any crash, and have their effect once.
+Rule: frozen values only. An event has its position, and an attempt its number: so each message can
+be retried after a crash, and takes effect once.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Follow(Message["Mailer", None]):
-    """Take in the letters that events call for, each once; answered when they are committed."""
+    """Add the letters about events, each once; answered when they are committed."""
 
     letters: tuple[Written, ...]
     position: int
-    """The last event's that was looked at."""
+    """The position of the last event that was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +42,4 @@ class Retry(Message["Mailer", None]):
 
 @dataclass(frozen=True, slots=True)
 class CheckIn(Message["Mailer", None]):
-    """Answered when the Mailer has done what it was asked before."""
+    """Answered when the Mailer has handled all earlier messages."""

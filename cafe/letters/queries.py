@@ -1,7 +1,7 @@
-"""What is read from the tables of letters: for a turn, for the sending, for a manager.
+"""The queries of letters: for a turn, for the sending, and for managers.
 
-Rule: queries only, each of a bounded number of rows, by an index; what a row means is for
-`letter.py` to say.
+Rule: queries only, each of a bounded number of rows, by an index; `letter.py` decides what a row
+means.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from cafe.letters.tables import attempt_of, attempts, contents, followed, letter
 from cafe.letters.tables import letters as table
 
 LAST_ATTEMPTS: Final = 30
-"""Shown of each letter: more than there are in a day."""
+"""The most attempts that are shown of each letter: more than there are in a day."""
 
 _columns = table.c
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a turn starts from."""
+    """The state from which a turn starts."""
 
     position: int
-    """Up to it events have had their effects."""
+    """The position up to which events are applied."""
     outbox: Outbox
 
 
@@ -52,7 +52,7 @@ def load_position(connection: Connection) -> int:
 
 
 def begin_following(connection: Connection) -> int:
-    """Begin with the events from now on, if none were followed before; return the position."""
+    """Return the stored position; the first time, store the position of the last event."""
     if connection.execute(select(followed.c.position)).first() is None:
         last = connection.execute(select(func.max(events.c.position))).scalar() or 0
         connection.execute(followed.insert().values(id=1, position=last))
@@ -62,7 +62,7 @@ def begin_following(connection: Connection) -> int:
 def look_up(
     connection: Connection, mailboxes: Collection[str] = (), letter_ids: Collection[str] = ()
 ) -> Kept:
-    """Return some letters, and what an outbox has to know of theirs and of other mailboxes."""
+    """Return the outbox of these letters and mailboxes, and the position."""
     named = select(*_columns).where(_columns.letter_id.in_(letter_ids))
     found = [letter_of(row) for row in connection.execute(named)] if letter_ids else []
     sent: dict[str, list[float]] = {}
@@ -103,9 +103,9 @@ def read_due(
 
 
 def hasten(connection: Connection, now: float) -> int:
-    """Make due what is further away than any pause; return how many.
+    """Make letters due that are scheduled later than any pause allows; return how many.
 
-    The clock was set back since then.
+    The clock was set back after they were scheduled.
     """
     far = _columns.due_at > now + max(*PAUSES, HOUR)
     scheduled = _columns.state.in_([state.value for state in OPEN])
@@ -125,12 +125,12 @@ def count_backlog(connection: Connection) -> Mapping[State, int]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters a manager wants to see."""
+    """A manager's filter for a page of letters."""
 
     booking_id: str | None = None
     state: State | None = None
     before: int | None = None
-    """The page begins behind the letter of this event, going back in time."""
+    """The page has letters about events before this position."""
     most: int = 100
 
 
@@ -158,7 +158,7 @@ def read_page(connection: Connection, wanted: Wanted) -> Page:
 
 
 class Shown(NamedTuple):
-    """One letter with all that a manager may see of it."""
+    """One letter with its content and its last attempts."""
 
     letter: Letter
     content: str

@@ -1,6 +1,6 @@
-"""What the Mailer refuses.
+"""The refusals about letters.
 
-Rule: one sentence each, its data as members, its HTTP status.
+Rule: each has a sentence, its data as members, and its HTTP status.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How a letter is written: a message in plain text and HTML, from a booking's facts.
+"""The rendering of letters: a message in plain text and HTML, from a booking's facts.
 
-Rule: headers hold the bare address, and words of ours; what a guest or a manager wrote appears in
-the body only, on one line, and is escaped in HTML. The message is ASCII, whatever they wrote.
+Rule: headers have only the bare address, and words of ours; the text of a guest or a manager
+appears only in the body, on one line, and is escaped in HTML. The message is always ASCII.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class AddressError(ValueError):
 
 
 class Words(NamedTuple):
-    """What a kind of letter says."""
+    """The words of a kind of letter."""
 
     subject: str
     opening: str
     links: bool = False
-    """Whether it says how to cancel."""
+    """Whether it has the link by which a guest cancels."""
 
 
 WORDS: Final = {
@@ -64,15 +64,15 @@ WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Stationery:
-    """What all letters of a shop have in common."""
+    """The parts that all letters of a shop share."""
 
     sender: Address
     zone: ZoneInfo
     public_url: str
-    """Where guests reach the customers' port."""
+    """The URL of the customers' port for guests."""
 
     def message(self, letter: Letter, facts: Facts, reason: str | None) -> str:
-        """Return the message of a letter; raises AddressError where it can have no recipient."""
+        """Return the message of a letter; raises AddressError if its address is unusable."""
         words = WORDS[letter.kind]
         message = EmailMessage(policy=POLICY)
         message["From"] = self.sender
@@ -105,7 +105,7 @@ class Stationery:
 
 
 def recipient(address: str) -> Address:
-    """Return an address for a header; raises AddressError for all that is no bare one in ASCII."""
+    """Return an address for a header; raises AddressError unless it is a bare one in ASCII."""
     try:
         found = Address(addr_spec=address)
     except (ValueError, IndexError, MessageError):  # IndexError: an empty one
@@ -118,19 +118,19 @@ def recipient(address: str) -> Address:
 
 
 def moment(seconds: float, zone: ZoneInfo) -> str:
-    """Return a time as a guest reads it, such as "Friday 4 December 2026, 19:00 CET"."""
+    """Return a time in words, such as "Friday 4 December 2026, 19:00 CET"."""
     local = datetime.fromtimestamp(seconds, UTC).astimezone(zone)
     return f"{local:%A} {local.day} {local:%B %Y, %H:%M %Z}"
 
 
 def one_line(text: str) -> str:
-    """Return text on one line, without any character that is not printed."""
+    """Return text on one line, with spaces for characters that are not printable."""
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 @cache
 def templates() -> Environment:
-    """Return the templates; they are compiled once."""
+    """Return the environment of the templates; it is made once."""
     return Environment(
         loader=PackageLoader("cafe.letters"),
         autoescape=select_autoescape(enabled_extensions=("html",), default=False),

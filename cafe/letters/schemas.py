@@ -1,7 +1,7 @@
-"""What goes over the wire about letters to managers.
+"""The HTTP schemas of letters, for managers.
 
-Rule: pydantic stands here only, at the edge. Times are RFC 3339 in UTC, durations seconds. The
-token in a letter's link is its guest's: it is never shown.
+Rule: pydantic is used here only, at the edge. Times are RFC 3339 in UTC, durations seconds. The
+token in a letter's link is for its guest only: it is never shown.
 """
 
 from __future__ import annotations
@@ -95,12 +95,12 @@ class WholeLetterOut(LetterOut):
 
 
 def letters_out(page: Page) -> list[dict[str, Any]]:
-    """Show letters to a manager."""
+    """Return the JSON of a page of letters."""
     return [letter_out(one, page.attempts.get(one.letter_id, ())) for one in page.letters]
 
 
 def whole_letter_out(shown: Shown) -> dict[str, Any]:
-    """Show a letter with its text to a manager."""
+    """Return the JSON of a letter with its text, in which the token is masked."""
     message = message_from_string(shown.content, policy=default)
     body = message.get_body(("plain",))
     text = "" if body is None else str(body.get_content()).replace("\r\n", "\n")
@@ -112,7 +112,7 @@ def whole_letter_out(shown: Shown) -> dict[str, Any]:
 
 
 def letter_out(one: Letter, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """Show a letter, with its last attempts."""
+    """Return the JSON of a letter with its last attempts."""
     return {
         "letter_id": one.letter_id,
         "booking_id": one.booking_id,

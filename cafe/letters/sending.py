@@ -1,10 +1,10 @@
-"""How letters are found, sent and recorded.
+"""The task that finds due letters, sends them, and records the attempts.
 
-Rule: nothing is decided or remembered here. What was under way at a kill is sent again, under the
-same Message-ID; a file takes the place of itself.
+Rule: nothing is decided or remembered here. A letter that was under way at a kill is sent again,
+with the same Message-ID; a file replaces itself.
 
-There are two lanes: one for first attempts, one for repeated ones. So letters that fail, or whose
-server does not answer, take no slot from new ones. Of a mailbox one letter is sent at a time.
+There are two lanes: one for first attempts, one for retries. So letters that failed take no slot
+from new ones. One letter at a time is sent to a mailbox.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from cafe.letters.messages import Mailer
 
 Send = Callable[[Letter, str], Awaitable[Answer]]
-"""Makes one attempt to send a message, and returns what came of it; never raises."""
+"""Makes one attempt to send a message, and returns the outcome; raises no error."""
 
 
 def post(
     mailer: Ref[Mailer], ledger: Ledger, bell: Bell, send: Send, most: int = MOST_AT_ONCE
 ) -> Sending[Written, State, Attempt]:
-    """Return what sends with `send`, at most `most` at once in each lane.
+    """Return the Sending of letters by `send`, at most `most` at once in each lane.
 
     `bell` rings after each commit.
     """

@@ -1,12 +1,12 @@
-"""One letter to a mail server: what is said to it, and which outcome its answers are.
+"""One attempt to send a letter to a mail server by SMTP, and the outcome of its answers.
 
-Rule: `send` never raises and never takes longer than it may: whatever the server does, the outcome
-is one word. It runs in a thread, whose connection is shut down when the time is over. Nothing of
-the login is logged, nor kept of its answers.
+Rule: `send` raises no error and has a time-out: whatever the server does, the outcome is one word.
+It runs in a thread, whose connection is shut down at the time-out. The login and the answers to it
+are neither logged nor stored.
 
-smtplib raises one exception for an answer that may be different later (4xx) and for one that will
-not (5xx); the status tells them apart. A refused login is neither: it is the shop's own fault, and
-no letter's.
+smtplib raises one exception for a temporary refusal (4xx) and for a final one (5xx); the status
+tells them apart. A refused login is neither: it is the fault of the shop's settings, not of the
+letter.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ from cafe.letters.rendering import one_line
 from cafe.letters.tables import LONGEST_SAID
 
 SECONDS: Final = 60.0
-"""How long an attempt may take in all."""
+"""The time-out of a whole attempt."""
 STEP_SECONDS: Final = 20.0
-"""How long the server may take to accept a connection, and for each of its answers."""
+"""The time-out of the connection, and of each answer of the server."""
 MOST_AT_ONCE: Final = 8
-"""Connections in each lane."""
+"""The most connections in each lane."""
 PORTS: Final = {"smtp": 25, "smtps": 465, "starttls": 587}
 LOGIN_STATUSES: Final = frozenset({530, 534, 535, 538})
-"""Answers that ask for a login or refuse one, to whichever command (RFC 4954, 6)."""
+"""Statuses that require a login or refuse one, for any command (RFC 4954, 6)."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("letter")
 
 
 class Trouble(StrEnum):
-    """Why a letter was not sent, where the outcome is not the status of an answer."""
+    """Why a letter was not sent, if the outcome is not the status of an answer."""
 
     UNREACHABLE = "unreachable"
-    """No connection could be made, or the server wants none."""
+    """No connection could be made, or the server refuses it."""
     TLS = "tls"
-    """The server's certificate is wrong, or it cannot encrypt."""
+    """The server's certificate is wrong, or the server cannot encrypt."""
     LOGIN = "login"
-    """It refused the user and password, or wants some."""
+    """The server refused the user and password, or requires them."""
     BROKEN = "broken"
-    """The connection broke off, or what came was not SMTP."""
+    """The connection was lost, or an answer was not SMTP."""
     TIME_OUT = "time-out"
     FAILED = "failed"
-    """Anything else, which is logged."""
+    """Any other error, which is logged."""
 
 
 TROUBLES: Final[tuple[tuple[tuple[type[Exception], ...], Trouble], ...]] = (
@@ -63,7 +63,7 @@ TROUBLES: Final[tuple[tuple[tuple[type[Exception], ...], Trouble], ...]] = (
     ((smtplib.SMTPException, ConnectionResetError, BrokenPipeError), Trouble.BROKEN),
     ((OSError, UnicodeError), Trouble.UNREACHABLE),  # UnicodeError: of a host name
 )
-"""The first that fits is the outcome of an error; some of them are subclasses of later ones."""
+"""The first row that matches is the outcome of an error; some are subclasses of later ones."""
 
 
 class Wire:
@@ -73,15 +73,15 @@ class Wire:
         self.socket: socket.socket | None = None
 
     def shut_down(self) -> None:
-        """Have the thread read or write no further."""
+        """End the reads and writes of the thread."""
         if self.socket is not None:
             with suppress(OSError):  # it is closed already
-                # Not SSLSocket's own, which is for the thread that reads.
+                # Not SSLSocket's method: only the thread that reads may call that.
                 socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
 
 class Connection(smtplib.SMTP):
-    """A connection without TLS at first, that shows its socket."""
+    """A connection without TLS at first, which publishes its socket."""
 
     def __init__(self, wire: Wire, host: str, port: int, **options: Any) -> None:
         """Connect, and read the greeting."""
@@ -95,20 +95,20 @@ class Connection(smtplib.SMTP):
 
 
 class EncryptedConnection(Connection, smtplib.SMTP_SSL):
-    """A connection with TLS from its first byte, that shows its socket."""
+    """A connection with TLS from its first byte, which publishes its socket."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where letters are sent."""
+    """The mail server to which letters are sent."""
 
     scheme: str
     host: str
     port: int
     sender: str
-    """The bare address."""
+    """The bare address of the sender."""
     helo: str
-    """The domain that we come from, so that it is not looked up."""
+    """Our domain in HELO, so that smtplib does not look it up."""
     context: ssl.SSLContext
     user: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -118,7 +118,7 @@ class MailServer:
     )
 
     async def send(self, letter: Letter, content: str) -> Answer:
-        """Make one attempt to send a message."""
+        """Make one attempt to send a message; return its outcome."""
         wire = Wire()
         with trio.move_on_after(self.seconds):
             try:
@@ -166,13 +166,13 @@ class MailServer:
 
 
 def _login(connection: smtplib.SMTP, user: str, password: str) -> None:
-    """Log in; also a server that takes no login, or none that we have, is one that refuses it."""
+    """Log in; raises SMTPAuthenticationError also if the server supports no login of ours."""
     try:
         connection.login(user, password)
-    except UnicodeEncodeError as error:  # Python's errors of a host name are of this class, too
+    except UnicodeEncodeError as error:  # else mistaken for an error of a host name
         raise smtplib.SMTPAuthenticationError(504, "no login in ASCII") from error
     except smtplib.SMTPException as error:
-        # smtplib has no class of their own for these; STARTTLS that is missing is of the first.
+        # smtplib has no class of its own for these; a missing STARTTLS raises the first, too.
         if type(error) in {smtplib.SMTPNotSupportedError, smtplib.SMTPException}:
             raise smtplib.SMTPAuthenticationError(504, "no login that we have") from error
         raise
@@ -195,7 +195,7 @@ def mail_server(url: str, sender: str, *, seconds: float = SECONDS) -> MailServe
 
 
 def answer_for(error: Exception) -> Answer:
-    """Return the outcome of an attempt that has failed."""
+    """Return the outcome of an attempt that failed with an error."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return _refused(*next(iter(error.recipients.values())))
     if isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPDataError)):

@@ -1,7 +1,7 @@
 """The tables of letters, and how values become rows.
 
 Rule: its own tables only. The fields of a Letter and of an Attempt are the columns of their tables,
-in the same order. What is sent is rendered once and stored, so that each attempt sends the same.
+in the same order. A message is rendered once and stored, so that each attempt sends the same.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from cafe.ledger.tables import CONSTANT, metadata, one_of
 from cafe.letters.letter import Attempt, Change, Kind, Letter, State
 
 LONGEST_ADDRESS: Final = 320
-"""Characters: 64 before the @, and 255 after it."""
+"""The most characters: 64 before the @, and 255 after it."""
 LONGEST_SAID: Final = 200
-"""Characters that are kept of what a server said."""
+"""The most characters that are stored of a server's text."""
 
 letters = Table(
     "letters",
@@ -50,7 +50,7 @@ letters = Table(
     Column("ended_at", Float(53), index=True),
     CheckConstraint(one_of("state", State), name="state"),
 )
-# What is attempted next; what a manager lists; the queue of a mailbox, and what was sent to it.
+# For the next attempts; for managers' lists; for the queue of a mailbox, and what was sent to it.
 Index("ix_letters_due_at", letters.c.state, letters.c.due_at)
 Index("ix_letters_state", letters.c.state, letters.c.position)
 Index("ix_letters_booking_id", letters.c.booking_id, letters.c.position)
@@ -77,7 +77,7 @@ attempts = Table(
 followed = Table(
     "letter_followed",
     metadata,
-    # One row: the events up to this position have had their effects.
+    # One row: the events up to this position are applied.
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
 )
@@ -120,5 +120,5 @@ def entry_of(change: Change, content: str | None = None) -> Entry:
 
 
 def entry_of_position(position: int) -> Entry:
-    """Return the entry that stores how far the log was followed."""
+    """Return the entry that stores the position up to which the log was followed."""
     return Entry(None, (Put(followed, (1, position)),))
