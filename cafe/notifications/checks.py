@@ -1,7 +1,7 @@
-"""What the tables of notifications promise, as queries: each returns those that break it.
+"""The invariants of notifications, as queries that return the rows that violate them.
 
-Rule: a promise is one sentence and one query that stands by itself. What holds for the events of
-every department is checked by the ledger.
+Rule: each invariant is one sentence and one query, independent of the others. The ledger checks
+what holds for the events of every department.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WHO = (_one.event_id.label("subject"), _one.topic, _one.subject_id)
 
 
 def _neighbours() -> Any:
-    """Return each notification beside the one before it of its subject."""
+    """Return each notification with columns of the one before it of its subject."""
     whose = [_one.topic, _one.subject_id]
     window: dict[str, Any] = {"partition_by": whose, "order_by": _one.sequence}
     return select(
@@ -40,7 +40,7 @@ def _out_of_sequence() -> Executable:
 
 def _overtaken() -> Executable:
     each = _neighbours()
-    # The first of a subject may be deleted, which only happens to those that are delivered.
+    # The first of a subject may be pruned, but only after it was delivered.
     is_next = func.coalesce(each.c.state_before, "delivered") == "delivered"
     return select(each).where(
         or_(and_(is_next, each.c.state == "held"), and_(~is_next, each.c.state != "held"))

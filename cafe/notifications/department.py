@@ -1,10 +1,10 @@
-"""What the ledger and the shop need to know of notifications: their tables, and what they offer.
+"""The department of notifications: its tables for the ledger, and what it offers to the shop.
 
-Rule: values only. The shop starts the Notifier and the tasks, and serves the routes.
+Rule: the shop runs the tasks and serves the routes that are returned here.
 
-Each topic has a URL of its own. Without it the topic is not followed and no notification is made;
-which is stored, so that a shop that is given one later begins with the events from then on, and
-pruning waits for no one. Notifications that were made before the URL was taken away stay, and are
+Each topic has its own URL. Without a URL the topic is not followed, and no notification is made.
+This is stored, so that a shop whose settings get a URL later begins with the events from then on,
+and pruning does not wait for the topic. Notifications from before a URL was removed stay, and are
 delivered once there is one again.
 """
 
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from cafe.settings import Settings
 
 QUERIES: Final = (read_attempts, read_page)
-"""By which the desk reads."""
+"""The queries with which the desk reads the ledger."""
 NOT_FOLLOWING: Final = 2**62
-"""In place of a position: no event is kept for a topic that is not followed."""
+"""In place of a position: pruning keeps no event for a topic that is not followed."""
 _position = case((followed.c.follows, followed.c.position), else_=NOT_FOLLOWING)
 
 NOTIFICATIONS: Final = Department(
@@ -64,9 +64,9 @@ NOTIFICATIONS: Final = Department(
 
 
 async def open_notifications(house: House) -> Offer:
-    """Start the Notifier from what the ledger has, and return what notifications offer.
+    """Start the Notifier from the ledger, and return what notifications offer.
 
-    Waits for the database, however long it is away. Open it after orders.
+    Waits for the database without a time-out. Open it after orders.
     """
     ledger = house.ledger
     urls = _urls_in(house.settings)
@@ -79,7 +79,7 @@ async def open_notifications(house: House) -> Offer:
     follow = partial(follow_log, notifier, ledger, frozenset(urls), since)
     tasks: tuple[Callable[[], Awaitable[None]], ...] = (follow,)
     if urls:
-        # It imports httpx, which a shop without providers does without.
+        # It imports httpx, which a shop without a URL does not need.
         from cafe.notifications.webhook import open_webhook  # noqa: PLC0415 - see above
 
         given = house.settings.notification_secret
@@ -106,7 +106,7 @@ def reach_notifications(front: Front) -> Offer:
 
 
 def notifications_offer(desk: NotificationDesk) -> Offer:
-    """Return what notifications offer, given the desk where they are asked for."""
+    """Return what notifications offer, given their desk."""
     return Offer(name="notifications", staff_routes=(manager_routes(desk),))
 
 
@@ -115,7 +115,7 @@ def notifier_factory(ledger: Ledger, wake: Callable[[], None]) -> Callable[[], A
 
     async def make() -> Notifier:
         opened = await ledger.open(NOTIFICATIONS)
-        wake()  # for what an instance before this one has committed
+        wake()  # for the commits of an earlier instance
         return Notifier(ledger, opened, wake)
 
     return make
@@ -127,7 +127,7 @@ async def deliver(
     bell: Bell,
     opening: Mapping[Topic, AbstractAsyncContextManager[Webhook]],
 ) -> None:
-    """Deliver what is due of the topics that have a webhook; never returns."""
+    """Deliver the due notifications of topics that have a webhook; never returns."""
     async with AsyncExitStack() as stack:
         webhooks = {topic: await stack.enter_async_context(one) for topic, one in opening.items()}
         senders = {topic: webhook.send for topic, webhook in webhooks.items()}
@@ -135,6 +135,6 @@ async def deliver(
 
 
 def _urls_in(settings: Settings) -> dict[Topic, str]:
-    """Return where the notifications of each topic are sent; those without a URL are missing."""
+    """Return the URL of each topic that has one."""
     urls = {Topic.ORDER: settings.notification_url, Topic.BOOKING: settings.booking_webhook}
     return {topic: url for topic, url in urls.items() if url is not None}

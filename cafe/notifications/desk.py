@@ -1,7 +1,7 @@
-"""The desk: where managers' routes ask. It asks the Notifier, and reads lists from the ledger.
+"""The desk, which managers' routes call: it asks the Notifier, and reads lists from the ledger.
 
-Rule: no state, no decisions about notifications. It retries after a crash, and bounds each wait for
-the ledger.
+Rule: no state, no decisions about notifications. It retries after a crash, and each wait for the
+ledger has a time-out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cafe.notifications.queries import Page, Wanted, read_attempts, read_page
 
 @dataclass(frozen=True, slots=True)
 class NotificationDesk:
-    """Where notifications are listed and retried."""
+    """The interface of notifications to their routes."""
 
     notifier: Ref[Notifier]
     ledger: LedgerView
@@ -30,7 +30,7 @@ class NotificationDesk:
             return await self.ledger.read(partial(read_page, wanted=wanted))
 
     async def retry(self, event_id: str) -> Page:
-        """Have a notification attempted at once; return it, as it stands then.
+        """Make a notification due at once; return its state after that commit.
 
         Raises UnknownNotification or NothingToRetry.
         """

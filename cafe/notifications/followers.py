@@ -1,8 +1,8 @@
-"""What follows the ledger's log for notifications: log lines, and metrics.
+"""The follower of the ledger's log for notifications: for log lines, and metrics.
 
-Rule: a follower is told of committed changes only; it never waits and never fails, so metrics are
-there also while the database is away. Ids of orders and bookings are not logged, nor anything of a
-receiver's answer but its status.
+Rule: a follower gets committed changes only; it never waits and never fails, so metrics are
+available also while the database is away. Ids of orders and bookings are not logged; of a
+receiver's answer, only the status is.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("notification")
 
 
 class NotificationLog:
-    """Logs and counts every attempt, and has the count of notifications in each state."""
+    """Logs and counts every attempt, and keeps the number of notifications in each state."""
 
     def __init__(self, registry: CollectorRegistry, counted: Mapping[State, int]) -> None:
-        """Register in `registry`; go on from what is `counted` in the ledger."""
+        """Register the counter in `registry`; start from the numbers `counted` in the ledger."""
         self._counts = dict.fromkeys(State, 0) | dict(counted)
         self._attempts = Counter(
             "cafe_notification_attempts",
@@ -41,7 +41,7 @@ class NotificationLog:
         )
 
     def hear(self, logged: Sequence[Logged]) -> None:
-        """Log and count committed attempts, and keep the counts of the ledger."""
+        """Log and count committed attempts, and copy the ledger's counts."""
         for one in logged:
             if one.department != "notifications":
                 continue

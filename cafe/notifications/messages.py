@@ -1,7 +1,7 @@
-"""What can be asked of the Notifier.
+"""The messages of the Notifier.
 
-Rule: frozen values only. An event has its position, and an attempt its number: so both can be
-repeated after any crash, and have their effect once.
+Rule: frozen values only. An event has its position, and an attempt its number: so each message can
+be retried after a crash, and takes effect once.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Begin(Message["Notifier", int]):
 
     topics: frozenset[Topic]
     since: int
-    """The log's last position as this shop was opened: where a topic begins that was not followed
-    before."""
+    """The log's last position when this shop was opened, from which a topic is followed that was
+    not followed before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Follow(Message["Notifier", None]):
-    """Take in events of the log, each once; answered when their effects are committed."""
+    """Apply events of the log, each once; answered when their effects are committed."""
 
     batch: tuple[Logged, ...]
 
@@ -51,4 +51,4 @@ class Retry(Message["Notifier", Notification]):
 
 @dataclass(frozen=True, slots=True)
 class CheckIn(Message["Notifier", None]):
-    """Answered when the Notifier has done what it was asked before."""
+    """Answered when the Notifier has handled all earlier messages."""

@@ -1,18 +1,18 @@
-"""A notification: its states, its schedule, and its place among those of its subject.
+"""A notification: its states, its schedule of retries, and its place among its subject's.
 
 Rule: pure; time is passed in. The two tables below *are* the state machine and the schedule.
 
 A notification is about one subject, which is an order or a booking: that is its topic. The
 notifications of a subject are delivered in the order of its events: only the first of them that is
 not delivered is ever attempted, the others are held behind it. After the last failed attempt it is
-set aside, and holds those behind it until an operator has it retried.
+set aside, and holds those behind it until an operator retries it.
 
-    (new) --note--> due --deliver--> delivered         nothing is before it
+    (new) --note--> due --deliver--> delivered         all before it are delivered
     (new) --hold--> held --advance--> due              the one before it is delivered
     due --fail--> retrying --deliver--> delivered
                   retrying --fail--> retrying          after the next pause of the schedule
                   retrying --set aside--> set_aside    the schedule is over
-    retrying, set_aside --retry--> due                 an operator wants it at once
+    retrying, set_aside --retry--> due                 an operator retries it at once
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from typing import Final, NamedTuple
 
 
 class Topic(StrEnum):
-    """What a notification is about; each topic has a receiver of its own."""
+    """The kind of subject of a notification; each topic has its own receiver."""
 
     ORDER = "order"
     BOOKING = "booking"
 
 
 class State(StrEnum):
-    """Where a notification stands."""
+    """The states of a notification."""
 
     HELD = "held"
     """One before it, of the same subject, is not delivered."""
     DUE = "due"
-    """It has not been attempted yet, or an operator wants it at once."""
+    """It has not been attempted yet, or an operator retries it at once."""
     RETRYING = "retrying"
-    """It was attempted in vain, and will be again."""
+    """An attempt has failed, and another one is scheduled."""
     DELIVERED = "delivered"
     SET_ASIDE = "set_aside"
     """All attempts of the schedule have failed."""
@@ -57,7 +57,7 @@ class Action(StrEnum):
 
 
 BACKLOG: Final = (State.HELD, State.DUE, State.RETRYING, State.SET_ASIDE)
-"""All that are not delivered."""
+"""The states of notifications that are not delivered."""
 
 TRANSITIONS: Final[dict[tuple[State | None, Action], State]] = {
     (None, Action.NOTE): State.DUE,
@@ -73,7 +73,8 @@ TRANSITIONS: Final[dict[tuple[State | None, Action], State]] = {
 }
 
 PAUSES: Final = (0.0, 5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0)
-"""Seconds before each attempt: from when it became due, and then from the failure before."""
+"""The back-off in seconds before each attempt: from when it became due, then from the last failure.
+"""
 
 
 class NotRetriedError(Exception):
@@ -86,24 +87,27 @@ class NotRetriedError(Exception):
 
 
 Subject = tuple[Topic, str]
-"""An order or a booking, and its id."""
+"""A topic, and the id of the order or the booking."""
 
 
 class StatusChange(NamedTuple):
-    """A change of status of an order or a booking, as the log tells of it."""
+    """A change of status of an order or a booking, from the log."""
 
     position: int
-    """The event's in the log."""
+    """The position of its event in the log."""
     topic: Topic
     subject_id: str
     details: str
-    """What else is told of the subject: a JSON object."""
+    """Other members of the notification's body: a JSON object."""
     status: str
     at: float
 
     @property
     def event_id(self) -> str:
-        """A stable id, without the subject's. Another database may have the same position."""
+        """A stable id, which does not reveal the subject's.
+
+        It differs from those of another database with the same position.
+        """
         content = f"{self.subject_id} {self.status} {self.at!r}".encode()
         return f"evt_{self.position}_{blake2b(content, digest_size=6).hexdigest()}"
 
@@ -112,7 +116,7 @@ class Notification(NamedTuple):
     """One notification, at one moment; a change makes a new one."""
 
     event_id: str
-    """The same at each attempt, so that the receiver can tell a repetition."""
+    """The same in each attempt, so that the receiver can recognize duplicates."""
     position: int
     topic: Topic
     subject_id: str
@@ -120,22 +124,22 @@ class Notification(NamedTuple):
     sequence: int
     """1, 2, 3 and so on for each subject."""
     details: str
-    """What else is told of the subject: a JSON object."""
+    """Other members of the body: a JSON object."""
     status: str
-    """That of the subject, after the event."""
+    """The status of the subject after the event."""
     occurred_at: float
     state: State
     attempts: int = 0
-    """All there were."""
+    """The number of all attempts."""
     failures: int = 0
-    """Since it became due, or an operator had it retried: its place in the schedule."""
+    """Failed attempts since it became due, or an operator retried it: its place in the schedule."""
     due_at: float | None = None
-    """When it is attempted next; None if it is not."""
+    """When it is attempted next; None if no attempt is scheduled."""
     delivered_at: float | None = None
 
     @property
     def subject(self) -> Subject:
-        """What it is about."""
+        """The order or booking that it is about."""
         return self.topic, self.subject_id
 
 
@@ -147,12 +151,12 @@ class Attempt(NamedTuple):
     """1, 2, 3 and so on for each notification."""
     at: float
     outcome: str
-    """The HTTP status of the answer, or a word for why there was none in time."""
+    """The HTTP status of the answer, or a word if there was none in time."""
     seconds: float
 
     @property
     def is_success(self) -> bool:
-        """Whether the receiver has taken it: with any 2xx, and nothing else."""
+        """Whether the receiver has accepted it: by any 2xx, and by no other answer."""
         return len(self.outcome) == len("2xx") and self.outcome.startswith("2")
 
 
@@ -167,7 +171,7 @@ class Change(NamedTuple):
 
 
 class Outbox:
-    """Some notifications: of each subject the last one, or one with the one behind it."""
+    """Some notifications: of each subject the last one, or some each with the next one."""
 
     def __init__(self, notifications: Iterable[Notification]) -> None:
         self.by_id: dict[str, Notification] = {}
@@ -177,7 +181,7 @@ class Outbox:
             self._keep(one)
 
     def note(self, event: StatusChange, now: float) -> list[Change]:
-        """Add a notification, behind those of its subject."""
+        """Add a notification after those of its subject."""
         subject = event.topic, event.subject_id
         last = self._last.get(subject, 0)
         is_held = last > 0 and self._at(subject, last).state is not State.DELIVERED
@@ -212,7 +216,7 @@ class Outbox:
         return [self._move(one, Action.FAIL, now, attempt, due_at=now + PAUSES[one.failures])]
 
     def retry(self, event_id: str, now: float) -> list[Change]:
-        """Make a notification due at once, with the whole schedule before it.
+        """Make a notification due at once, at the start of the schedule.
 
         Raises NotRetriedError.
         """

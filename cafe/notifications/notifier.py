@@ -1,15 +1,15 @@
 """The Notifier: the actor that owns all notifications, and the task that follows the log for it.
 
-Rule: memory holds only how far the log was followed. Each turn reads what it needs,
-decides by the model, and commits: so the next turn finds all that was done before, a crash or a
-kill leaves nothing to undo, and a backlog of any size costs no memory.
+Rule: memory has only the topics, and the position up to which the log was followed. Each turn reads
+what it needs, decides by the model, and commits: so the next turn finds all earlier changes, a
+crash or a kill leaves nothing to undo, and a backlog of any size costs no memory.
 
 A position is stored with the effects of the events up to it, in one commit. Events without effects,
-as those of the plain counter, are not worth a commit: their position is stored once in a while, and
-after a crash they are skipped again.
+such as those of the plain counter, are not worth a commit: their position is stored once in a
+while, and after a crash they are read again.
 
-Each topic has a position of its own, because one may be followed later than another. The log is
-read once for all of them, from the first of these positions on; a position never goes back.
+Each topic has its own position, because one may be followed later than another. The log is read
+once for all of them, from the lowest of these positions; a position never goes back.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ from cafe.notifications.tables import entries_of, entry_of_positions
 
 R = TypeVar("R")
 MOST_EVENTS: Final = 1_000
-"""So many without effects, at most, are followed again after a crash."""
+"""The most events without effects whose position is not stored."""
 POSITION_SECONDS: Final = 60.0
-"""How long the position of events without effects may be in memory only, while others come."""
+"""The longest time without storing the position while events without effects come."""
 
 
 class Notifier(Actor):
-    """Owns notifications, from the event that they tell of until they are delivered."""
+    """Owns notifications, from the event until they are delivered."""
 
     def __init__(
         self, ledger: Ledger, opened: tuple[Journal, Kept], wake: Callable[[], object]
     ) -> None:
-        """Go on from what was loaded; `wake` is called after each commit."""
+        """Start from the loaded state; `wake` is called after each commit."""
         self._ledger = ledger
         self._journal, kept = opened
         self._topics = frozenset(kept.positions)
         self._position = 0
-        """Up to here this instance has followed."""
+        """The position up to which this instance has followed the log."""
         self._remember(_first_of(kept.positions, 0))
         self._journal.on_commit(wake)
 
@@ -70,7 +70,7 @@ class Notifier(Actor):
 
     @Begin.handler
     async def begin(self, message: Begin) -> int:
-        """Go on from where each topic was followed to, if it was; else from now."""
+        """Store the topics; return the lowest of their positions, `since` for new ones."""
         kept = await self._read(load)
         new = dict.fromkeys(message.topics - kept.positions.keys(), message.since)
         old = dict.fromkeys(kept.positions.keys() - message.topics, message.since)
@@ -86,7 +86,7 @@ class Notifier(Actor):
 
     @Follow.handler
     async def follow(self, message: Follow) -> None:
-        """Note a notification for each event that is told, once."""
+        """Add a notification for each event of a followed topic that needs one, once."""
         last = message.batch[-1].position
         changes = [one for one in map(status_change_of, message.batch) if one is not None]
         found = [one for one in changes if one.topic in self._topics]
@@ -108,7 +108,7 @@ class Notifier(Actor):
 
     @Record.handler
     async def record(self, message: Record) -> None:
-        """Apply the outcomes of attempts, and make due what they have held."""
+        """Apply the outcomes of attempts, and make the notifications due that were held behind."""
         kept = await self._read(
             partial(look_up, event_ids={one.event_id for one in message.attempts})
         )
@@ -131,7 +131,7 @@ class Notifier(Actor):
 
     @CheckIn.handler
     def check_in(self, _message: CheckIn) -> None:
-        """Answer."""
+        """Answer, which shows that earlier messages are done."""
 
     async def _note(self, new: Iterable[StatusChange], kept: Kept, last: int) -> None:
         now = self._ledger.now()
@@ -145,7 +145,7 @@ class Notifier(Actor):
         before: Counts,
         positions: Mapping[Topic, int] | None = None,
     ) -> None:
-        """Commit changes with the counts after them, and with the positions that belong to them."""
+        """Commit changes, with the counts after them, and the positions of their events."""
         changes = list(changes)
         if not changes:
             return
@@ -164,12 +164,12 @@ class Notifier(Actor):
         self._stored, self._stored_at = position, self._ledger.now()
 
     async def _read(self, query: Query[R]) -> R:
-        """Read behind all that was written, also by a turn that was cancelled meanwhile."""
+        """Read after the commit of all written entries, also of those of a cancelled turn."""
         return await self._ledger.read(query, behind=self._journal)
 
 
 def _moved(positions: Mapping[Topic, int], last: int) -> dict[Topic, int]:
-    """Return the positions behind a batch that ends at `last`; none goes back."""
+    """Return the positions after a batch that ends at `last`; none goes back."""
     return {topic: max(position, last) for topic, position in positions.items()}
 
 
@@ -180,10 +180,10 @@ def _first_of(positions: Mapping[Topic, int], default: int) -> int:
 async def follow_log(
     notifier: Ref[Notifier], ledger: Ledger, topics: frozenset[Topic], since: int
 ) -> None:
-    """Send every event of the log to the Notifier, which skips those that it has.
+    """Send every event of the log to the Notifier, which skips events that it has applied.
 
-    A topic that was not followed before begins with its first event after `since`. Returns where
-    there is no topic to follow, when that is stored: else never.
+    A topic that was not followed before begins with its first event after `since`. Never returns,
+    unless there is no topic to follow: then once that is stored.
     """
     after = await until_done(partial(notifier.ask, Begin(topics, since)))
     if not topics:

@@ -1,7 +1,7 @@
-"""What is read from the tables of notifications: for a turn, for the sending, for a manager.
+"""The queries of notifications: for a turn, for the sending, and for managers.
 
-Rule: queries only, each of a bounded number of rows, by an index; what a row means is for
-`notification.py` to say.
+Rule: queries only, each of a bounded number of rows, by an index; `notification.py` decides what a
+row means.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from cafe.notifications.tables import attempt_of, attempts, counts, followed, no
 from cafe.notifications.tables import notifications as table
 
 LAST_ATTEMPTS = 10
-"""Shown of each notification."""
+"""The most attempts that are shown of each notification."""
 
 Counts = Mapping[State, int]
 _columns = table.c
@@ -47,10 +47,10 @@ _columns = table.c
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a turn, or the Notifier, starts from."""
+    """The state from which a turn, or the Notifier, starts."""
 
     positions: Mapping[Topic, int]
-    """By topic that is followed: up to it its events have had their effects."""
+    """By followed topic: the position up to which its events are applied."""
     counts: Counts
     outbox: Outbox
 
@@ -67,14 +67,14 @@ def _read(connection: Connection, *queries: Executable) -> Kept:
 
 
 def load(connection: Connection) -> Kept:
-    """Return what the Notifier starts from: no notifications, however many there are."""
+    """Return the Notifier's first state, without any notification."""
     return _read(connection)
 
 
 def look_up_subjects(connection: Connection, subjects: Collection[Subject]) -> Kept:
-    """Return the last notification of each of some subjects, and of others with one of their ids.
+    """Return the last notification of each of some subjects.
 
-    Which there are none of, as ids are made by chance.
+    Also of a subject of another topic with the same id; there is none, since ids are random.
     """
     last = (
         select(_columns.topic, _columns.subject_id, func.max(_columns.sequence))
@@ -87,7 +87,7 @@ def look_up_subjects(connection: Connection, subjects: Collection[Subject]) -> K
 
 
 def look_up(connection: Connection, event_ids: Collection[str]) -> Kept:
-    """Return some notifications, and the one behind each of the same subject."""
+    """Return some notifications, and the next one of each one's subject."""
     before, behind = table.alias(), table.alias()
     is_next = and_(
         behind.c.topic == before.c.topic,
@@ -104,7 +104,7 @@ def look_up(connection: Connection, event_ids: Collection[str]) -> Kept:
 
 
 class Lane(NamedTuple):
-    """Notifications that have their own slots."""
+    """A group of notifications with its own slots."""
 
     topic: Topic
     state: State
@@ -113,7 +113,7 @@ class Lane(NamedTuple):
 def read_due(
     connection: Connection, now: float, free: Collection[Lane], every: Collection[Lane], most: int
 ) -> Due[Notification]:
-    """Return at most `most` notifications of each free lane that are due; the next of every one."""
+    """Return at most `most` due notifications of each free lane, and when the next one is due."""
     found: list[Notification] = []
     for lane in free:
         query = select(*_columns).where(_is_in(lane), _columns.due_at <= now)
@@ -129,9 +129,9 @@ def _is_in(lane: Lane) -> ColumnElement[bool]:
 
 
 def hasten(connection: Connection, now: float) -> int:
-    """Make due what is further away than the longest pause; return how many.
+    """Make notifications due that are scheduled later than any pause allows; return how many.
 
-    The clock was set back since then.
+    The clock was set back after they were scheduled.
     """
     far = _columns.due_at > now + PAUSES[-1]
     scheduled = _columns.state.in_([State.DUE.value, State.RETRYING.value])
@@ -142,13 +142,13 @@ def hasten(connection: Connection, now: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which notifications a manager wants to see: none are of an order and of a booking."""
+    """A manager's filter for a page; none are of both an order and a booking."""
 
     order_id: str | None = None
     booking_id: str | None = None
     state: State | None = None
     before: int | None = None
-    """The page begins behind the notification of this event, going back in time."""
+    """The page has notifications about events before this position."""
     most: int = 100
 
 

@@ -1,6 +1,6 @@
-"""What the Notifier refuses.
+"""The refusals about notifications.
 
-Rule: one sentence each, its data as members, its HTTP status.
+Rule: each has a sentence, its data as members, and its HTTP status.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What goes over the wire about notifications to managers.
+"""The HTTP schemas of notifications, for managers.
 
-Rule: pydantic stands here only, at the edge. Times are RFC 3339 in UTC, durations seconds.
+Rule: pydantic is used here only, at the edge. Times are RFC 3339 in UTC, durations seconds.
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ class NotificationsOut(BaseModel):
 
 
 def notifications_out(page: Page) -> list[dict[str, Any]]:
-    """Show notifications to a manager."""
+    """Return the JSON of a page of notifications."""
     return [
         notification_out(one, page.attempts.get(one.event_id, ())) for one in page.notifications
     ]
 
 
 def notification_out(one: Notification, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """Show a notification, with its last attempts."""
+    """Return the JSON of a notification with its last attempts."""
     return {
         "event_id": one.event_id,
         "topic": one.topic,

@@ -1,11 +1,12 @@
-"""How notifications are found, sent and recorded.
+"""The task that finds due notifications, sends them, and records the attempts.
 
-Rule: nothing is decided or remembered here; what is sent again after a kill has the same id.
+Rule: nothing is decided or remembered here; a notification that is sent again after a kill has the
+same id.
 
-Each receiver has two lanes with MOST_AT_ONCE slots each: one for first attempts, one for repeated
-ones. So what fails, or never answers, takes no slot from what is new, nor from another receiver,
-and a slow answer holds one slot for at most fifteen seconds. Of a subject only one notification is
-due at a time, so none has two slots.
+Each receiver has two lanes with MOST_AT_ONCE slots each: one for first attempts, one for retries.
+So notifications that failed take no slot from new ones, nor from another receiver, and a slow
+answer holds one slot for at most fifteen seconds. Only one notification of a subject is due at a
+time, so no subject has two slots.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from cafe.notifications.notifier import Notifier
 from cafe.notifications.queries import Lane, read_due
 
 MOST_AT_ONCE: Final = 100
-"""Attempts under way in each lane: connections to a receiver, of which there may be twice as
-many."""
+"""The most attempts under way in each lane; a receiver, with two lanes, may have twice as many
+connections."""
 SENT: Final = (State.DUE, State.RETRYING)
 """The states in which a notification is attempted."""
 
 Send = Callable[[Notification], Awaitable[str]]
-"""Makes one attempt, and returns its outcome; never raises."""
+"""Makes one attempt, and returns its outcome; raises no error."""
 
 
 def post(
@@ -42,7 +43,7 @@ def post(
     senders: Mapping[Topic, Send],
     most: int = MOST_AT_ONCE,
 ) -> Sending[Notification, Lane, Attempt]:
-    """Return what sends the topics in `senders`, at most `most` at once in each lane.
+    """Return the Sending of the topics in `senders`, at most `most` at once in each lane.
 
     `bell` rings after each commit.
     """

@@ -1,16 +1,16 @@
-"""Which events of the log are told, and what of them.
+"""Which events of the log are notified, and with which details.
 
-Rule: pure. The departments write what followers need into the `data` of their events, as JSON; what
-lacks it is not told.
+Rule: pure. The departments write what followers need into the `data` of their events, as JSON; an
+event without it is not notified.
 
-| department | what is told | topic |
+| department | notified events | topic |
 |---|---|---|
 | orders | each change of status of a basket's order | order |
-| delivery | that a basket's order is assigned, picked up, or failed to be delivered | order |
-| bookings | that a table is requested, which someone has to decide | booking |
+| delivery | a basket's order is assigned, picked up, or could not be delivered | order |
+| bookings | a table is requested, which a manager has to decide | booking |
 
-The other events of a delivery are told by its order's, which then is `delivered` or `cancelled`.
-What was imported happened elsewhere, and was told there.
+The other events of a delivery are covered by its order's, which becomes `delivered` or `cancelled`.
+Imported events happened elsewhere, and were notified there.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from cafe.ledger.department import Logged
 from cafe.notifications.notification import StatusChange, Topic
 
 TOPICS: Final = {"orders": Topic.ORDER, "delivery": Topic.ORDER, "bookings": Topic.BOOKING}
-"""By department."""
+"""The topic of each department's events."""
 ON_THE_STREET: Final = frozenset({"assigned", "picked_up", "failed"})
-"""The statuses of a delivery that are told."""
+"""The statuses of a delivery that are notified."""
 REQUESTED: Final = "requested"
 
 
 def status_change_of(logged: Logged) -> StatusChange | None:
-    """Return what an event tells; None where it changes no status, or is not told."""
+    """Return the change to notify of an event; None if it changes no status, or is not notified."""
     event = logged.event
     topic = TOPICS.get(logged.department)
     if topic is None or event.data is None or event.before == event.after:
@@ -47,10 +47,9 @@ def status_change_of(logged: Logged) -> StatusChange | None:
 
 
 def details_of_basket(data: str) -> str | None:
-    """Return what is told of an order beside its status; None where it is no basket's.
+    """Return the details of a basket's order from an event's data; None for all other events.
 
-    It has the members `number` and `account_id` where it is one, and `imported` in what happened
-    elsewhere.
+    The data of a basket has `number` and `account_id`; that of an imported event, `imported`.
     """
     match json.loads(data):
         case {"imported": _}:
@@ -62,7 +61,7 @@ def details_of_basket(data: str) -> str | None:
 
 
 def details_of_request(data: str) -> str | None:
-    """Return what is told of a request for a table: which, when, and for how many."""
+    """Return the details of a request for a table: which, when, and for how many."""
     match json.loads(data):
         case {
             "table_id": str(table_id),

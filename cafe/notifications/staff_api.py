@@ -1,6 +1,6 @@
-"""Managers' routes: list notifications, and have one attempted again.
+"""Managers' routes: list notifications, and retry one.
 
-Rule: HTTP into one ask of the desk, and its answer into HTTP.
+Rule: routes only translate between HTTP and the desk.
 """
 
 from __future__ import annotations

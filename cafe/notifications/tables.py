@@ -1,7 +1,7 @@
 """The tables of notifications, and how values become rows.
 
 Rule: its own tables only. The fields of a Notification and of an Attempt are the columns of their
-tables, in the same order. `notification_counts` is kept in the same commit as what it counts.
+tables, in the same order. `notification_counts` is written in the same commits as notifications.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ notifications = Table(
     CheckConstraint(one_of("state", State), name="state"),
     CheckConstraint(one_of("topic", Topic), name="topic"),
 )
-# What is attempted next, and what a manager lists.
+# For the next attempts, and for managers' lists.
 Index(
     "ix_notifications_due_at", notifications.c.topic, notifications.c.state, notifications.c.due_at
 )
@@ -74,7 +74,7 @@ counts = Table(
 followed = Table(
     "notification_followed",
     metadata,
-    # By topic: its events up to this position have had their effects.
+    # By topic: its events up to this position are applied.
     Column("topic", String(16), primary_key=True),
     Column("position", BigInteger, nullable=False),
     # Whether its events are followed at all: without a URL they are not.
@@ -112,7 +112,7 @@ def entry_of(change: Change) -> Entry:
 
 
 def entry_of_positions(positions: Mapping[Topic, int], *, follows: bool = True) -> Entry:
-    """Return the entry that stores how far the log was followed for some topics."""
+    """Return the entry that stores the positions up to which topics were followed."""
     rows = ((topic.value, position, follows) for topic, position in positions.items())
     return Entry(None, tuple(Put(followed, row) for row in rows))
 

@@ -1,13 +1,13 @@
-"""One call of the receiver: what is sent, how it is signed, and which answer counts.
+"""One call of the receiver: its request, its signature, and the outcome of the answer.
 
-Rule: `send` never raises and never takes longer than it may: whatever the receiver does, the
-outcome is one word. Nothing of its answer but the status is kept, and nothing of the secret or the
-URL, which may hold one, is logged.
+Rule: `send` raises no error and has a time-out: whatever the receiver does, the outcome is one
+word. Only the status of its answer is stored, and neither the secret nor the URL, which may have
+one, is logged.
 
 Signatures are those of Standard Webhooks (https://www.standardwebhooks.com).
 
 It uses httpx's transport and not its client: so there are no redirects to follow or to misread, no
-cookies to keep, and no line of httpx's own in the log.
+cookies to keep, and no log lines of httpx.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ import trio
 from cafe.notifications.notification import Notification
 
 SECONDS: Final = 15.0
-"""How long a call may take in all: to connect, to send, and to read the answer to its end."""
+"""The time-out of a whole call: to connect, to send, and to read the answer to its end."""
 MOST_BODY: Final = 65_536
-"""Bytes that are read of an answer's body, so that its connection can be used again."""
+"""The most bytes that are read of an answer's body, so that its connection can be used again."""
 IDLE_SECONDS: Final = 2.0
-"""How long an idle connection is kept: receivers close theirs after five seconds or more, and a
+"""How long an idle connection is kept: receivers close idle ones after five seconds or more, and a
 call on a connection that is being closed fails."""
 MOST_IDLE: Final = 20
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how every secret begins
@@ -44,19 +44,19 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("notification")
 
 
 class NoAnswer(StrEnum):
-    """Why there was no answer, where the outcome of an attempt is not an HTTP status."""
+    """Why there was no answer, if the outcome of an attempt is not an HTTP status."""
 
     TIME_OUT = "time-out"
     UNREACHABLE = "unreachable"
     """No connection could be made, or TLS failed."""
     BROKEN = "broken"
-    """The connection broke off, or what came was not HTTP."""
+    """The connection was lost, or the answer was not HTTP."""
     FAILED = "failed"
-    """Anything else, which is logged."""
+    """Any other error, which is logged."""
 
 
 def body_of(one: Notification) -> bytes:
-    """Return the JSON that is sent: the same at each attempt."""
+    """Return the JSON of a notification: the same in each attempt."""
     return orjson.dumps(
         {
             "event_id": one.event_id,
@@ -83,15 +83,15 @@ def key_of(secret: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where the notifications of a topic are sent."""
+    """The receiver of a topic's notifications."""
 
     url: httpx.URL
     key: bytes | None
-    """Signs them, where there is a secret."""
+    """The key of the signatures; None without a secret."""
     transport: httpx.AsyncBaseTransport
     seconds: float = SECONDS
     clock: Callable[[], float] = time.time
-    """The machine's, and not the ledger's: the receiver compares it with its own."""
+    """The machine's clock, not the ledger's: the receiver compares it with its own."""
 
     async def send(self, one: Notification) -> str:
         """Make one attempt; return the status of the answer, or a word of NoAnswer."""
@@ -137,9 +137,9 @@ class Webhook:
 
 
 async def _drop_body(response: httpx.Response) -> None:
-    """Read the body to its end, or until it is too long to be of use."""
+    """Read the body to its end, or up to MOST_BODY."""
     read = 0
-    # Cancelled, and not broken off: the generators of the library are nested, and so all end.
+    # Cancelled, without `break`: so all nested generators of the library end.
     with trio.CancelScope() as scope:
         async for chunk in response.aiter_raw():
             read += len(chunk)
@@ -151,7 +151,7 @@ async def _drop_body(response: httpx.Response) -> None:
 async def open_webhook(
     url: str, secret: str | None, *, seconds: float = SECONDS
 ) -> AsyncGenerator[Webhook]:
-    """Open what sends to a URL, over real sockets; close its connections at the end."""
+    """Open the Webhook of a URL; close its connections at the end."""
     limits = httpx.Limits(
         max_connections=None,  # the sending has its own bound
         max_keepalive_connections=MOST_IDLE,
