@@ -1,1 +1,1 @@
-"""What operators look at: metrics, health, the actors' tree, logs and reports."""
+"""For operators: metrics, health, the actors' tree, logs and reports."""

@@ -3,11 +3,11 @@
 Rule: untrusted text (names, files' paths, exceptions) cannot add lines, colours or control
 characters.
 
-What a reader looks for comes first: a status before all else. What is not known is left out, and a
-drawing, as that of the actors when the shop closes, follows its line.
+A status comes before all other values. None is left out, and a drawing, such as that of the actors
+when the shop closes, follows its line.
 
-A form of line is one function, because an order writes seven lines: structlog's own renderer for
-the console takes four times as long as JSON.
+Each set of keys has its own template, because an order writes seven lines: structlog's own renderer
+for the console takes four times as long as JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from structlog.typing import EventDict
 from cafe.operations.printable import printable
 
 MOST_TEMPLATES = 256
-"""Sets of keys that the console keeps a template for: each log call of ours needs one."""
+"""The most templates that the console keeps, one for each set of keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +111,11 @@ class _Template(NamedTuple):
     """The line for all events with the same keys."""
 
     take: Callable[[EventDict], Sequence[object]]
-    """Returns an event's values, in the order in which the line has them."""
+    """Returns an event's values, in the order of the line."""
     line: str
-    """A format that takes the values, and has their repr."""
+    """A format for the values, which shows their repr."""
     escaped_line: str
-    """A format that takes the values as escaped text."""
+    """A format for the values as escaped text."""
 
     @classmethod
     def of(cls, styles: Styles, keys: tuple[str, ...]) -> _Template:

@@ -1,8 +1,8 @@
 """Reads the figures of a day from the ledger of a shop that runs, page by page.
 
-Rule: nobody waits long for it. Other look-ups are answered between two pages, and of the orders
-only their times are kept. So it is no single moment that is read: an order stands in the figures as
-it stood when its page was read.
+Rule: it delays no one for long: other reads are answered between two pages, and only the times of
+the orders are kept. So the figures are not of a single moment: each order counts as it was when its
+page was read.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from cafe.orders.queries import AT_ONCE, History, Step, read_orders
 from cafe.orders.tables import orders
 
 PAGE: Final = AT_ONCE
-"""Orders that are read at once: as many as one statement looks up the lines of."""
+"""The orders of a page: as many as one statement reads the lines of."""
 
 
 class Place(NamedTuple):
-    """Where a page begins: behind an order, by when it was placed and by its number."""
+    """The order after which a page begins: when it was placed, and its number."""
 
     placed_at: float
     number: int = 0
 
 
 class DayReader:
-    """Reads one day after the other, however many ask at one time."""
+    """Reads one day at a time; concurrent calls wait for each other."""
 
     def __init__(self, ledger: LedgerView, page: int = PAGE) -> None:
         """Read at most `page` orders at once."""
@@ -68,9 +68,9 @@ class DayReader:
 
 
 def read_page(connection: Connection, until: float, behind: Place, most: int) -> list[History]:
-    """Return orders that were placed before a time, the next ones behind a place.
+    """Return the next orders after a place that were placed before a time.
 
-    What staff published is left out: it was not brewed.
+    Orders that staff published are left out: they were not brewed.
     """
     placed_at, number = behind
     page = (

@@ -19,7 +19,7 @@ from cafe.orders.order import BREWED, FINISHES, LIVE, Action, Order, Status
 from cafe.orders.queries import History, Step
 
 MOST_PRODUCTS: Final = 100
-"""Of which a day tells how long they took."""
+"""The most products whose brewing times a day has."""
 _HOUR = 3600.0
 
 
@@ -57,7 +57,7 @@ class Spread(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What one barista did."""
+    """The figures of one barista."""
 
     name: str | None
     ready: int
@@ -71,7 +71,7 @@ class Product(NamedTuple):
     """How long one product of the menu took."""
 
     name: str | None
-    """As orders of the plain counter name it; None for baskets of several products."""
+    """The name in orders of the plain counter; None for baskets of several products."""
     ready: int
     """Orders, of one or of more pieces."""
     brewing: Spread | None
@@ -109,12 +109,12 @@ class Day:
     brewing: Spread | None
     """From the last start to the finish."""
     baristas: tuple[Work, ...]
-    """The one who finished most comes first."""
+    """The baristas, by the number of orders that they finished, the most first."""
     hours: tuple[Hour, ...]
-    """From the first to the last with an order."""
+    """The hours from the first to the last with an order."""
 
     products: tuple[Product, ...] = ()
-    """The one that was brewed most comes first."""
+    """The products, the most brewed first."""
 
     @classmethod
     def of(cls, histories: Iterable[History], hours: Hours) -> Day:
@@ -126,10 +126,10 @@ class Day:
 
 
 class Tally:
-    """Takes in a day's orders one after the other: only times are kept of them."""
+    """Counts a day's orders one after the other; it keeps only their times."""
 
     def __init__(self, hours: Hours) -> None:
-        """Take in orders that were placed within these hours."""
+        """Count orders that were placed within these hours."""
         self._starts = hours.starts()
         self._counts: Counter[str] = Counter()
         self._ends: Counter[Action | None] = Counter()
@@ -141,7 +141,7 @@ class Tally:
         self._brewed_by: defaultdict[str | None, list[float]] = defaultdict(list)
 
     def add(self, history: History) -> None:
-        """Take in an order."""
+        """Count an order."""
         order = history.order
         self._by_hour[bisect_right(self._starts, order.placed_at) - 1] += 1
         self._counts["orders"] += 1
@@ -167,7 +167,7 @@ class Tally:
             self._products[_product_of(order)].append(order.brewed_seconds)
 
     def day(self) -> Day:
-        """Return the figures of what was taken in."""
+        """Return the figures of the orders that were added."""
         counts, ends = self._counts, self._ends
         return Day(
             orders=counts["orders"],
@@ -214,7 +214,7 @@ class Tally:
 
 
 def _product_of(order: Order) -> str | None:
-    """Return what was brewed; None for several products, whose time tells of none of them."""
+    """Return the product that was brewed; None for several, whose time is not that of any one."""
     if order.basket is None:
         return order.drink
     names = {line.name.lower() for line in order.basket.lines}
@@ -222,7 +222,7 @@ def _product_of(order: Order) -> str | None:
 
 
 def _end(history: History) -> Action | None:
-    """Return why an order was cancelled, if it was; all that has no count of its own is CANCEL."""
+    """Return why an order was cancelled, None if it was not; other reasons count as CANCEL."""
     if history.order.status != Status.CANCELLED:
         return None
     last = history.steps[-1].action
@@ -240,7 +240,7 @@ def _attributed(steps: Iterable[Step]) -> Iterable[tuple[str | None, str]]:
 
 
 def as_data(day: date, figures: Day) -> dict[str, Any]:
-    """Return the figures as JSON has them, times in seconds."""
+    """Return the figures as JSON values, times in seconds."""
     return {
         "day": day.isoformat(),
         "orders": figures.orders,

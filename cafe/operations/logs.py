@@ -47,7 +47,8 @@ Write = Callable[[bytes], int]
 """Returns how many bytes were written; raises BlockingIOError for none now, OSError for never."""
 
 MOST_LINES: Final = 4_000
-"""Lines that are kept for a reader that stalls, besides those in its pipe: about 800 KiB."""
+"""The most lines that are kept for a reader that stalls, besides those in its pipe: about 800 KiB.
+"""
 CHUNK: Final = 65_536
 """About how many bytes are written at a time: what a pipe holds on Linux."""
 PIPE_BUF: Final = select.PIPE_BUF
@@ -101,7 +102,7 @@ def is_json(log_format: Format) -> bool:
 
 
 def json_line(event: str, **values: object) -> str:
-    """Return a line, without its end, as the log has it: for what is printed elsewhere."""
+    """Return a line in the form of the JSON log, without its end, for printing elsewhere."""
     return _as_json(None, "info", {"event": event, **values}).decode().rstrip("\n")
 
 
@@ -153,7 +154,7 @@ class _Handler(logging.Handler):
 
 
 def _dropped_notice(render: Render, number: int) -> bytes:
-    """Return the line that says how many are missing at this place."""
+    """Return the line that says how many lines are missing before it."""
     return render(None, "warning", {"event": "log lines dropped", "lines": number})
 
 

@@ -30,21 +30,21 @@ disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves 
 
 
 class HasStatistics(Protocol):
-    """A ledger, as far as its numbers go."""
+    """A ledger, of which only the statistics are used."""
 
     def statistics(self) -> LedgerStatistics:
-        """Return how much was written."""
+        """Return the ledger's statistics."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """Where the numbers come from."""
+    """The owners of the numbers."""
 
     registry: CollectorRegistry
     """Histograms and counters, and the instrument that has the actors' statistics."""
     offers: Sequence[Offer]
-    """Of the departments."""
+    """The offers of the departments."""
     ledger: HasStatistics
     limiter: Ref[RateLimiter]
     admissions: Mapping[str, Admission]
@@ -66,7 +66,7 @@ class Exposition:
 
 @dataclass(frozen=True, slots=True, eq=False)  # a registry keeps its collectors by identity
 class Snapshot(Collector):
-    """What the owners answered, at one moment."""
+    """The answers of the owners, at one scrape."""
 
     departments: Sequence[Metric]
     limits: LimitCounts

@@ -32,7 +32,7 @@ DISPATCHER = {
     "restarts": 0,
     "busy_seconds": None,
 }
-"""As OpenAPI shows it."""
+"""The example in OpenAPI."""
 TREE = """\
 system, one_for_one
 ├─ RateLimiter running, queued 0 of 10000, handled 602
