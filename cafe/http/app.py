@@ -68,11 +68,11 @@ HEADERS: Mapping[int, tuple[str, ...]] = {
 
 
 MOST_ERRORS: Final = 20
-"""Errors that a 422 lists; a body can have thousands."""
+"""The most errors that a 422 lists; a body can have thousands."""
 MOST_SHOWN: Final = 64
-"""Characters of an unknown member's name that a 422 shows, the printable ones of them."""
+"""The most characters of an unknown member's name that a 422 shows, if printable."""
 ECHOING: Final = frozenset({"union_tag_invalid", "uuid_parsing"})
-"""The errors of pydantic's whose messages quote what was sent."""
+"""The types of pydantic's errors whose messages quote the input."""
 
 
 def problems(
@@ -113,9 +113,9 @@ def create_app(
 ) -> FastAPI:
     """Return a FastAPI app with these routes and our error handlers, documented under `prefix`.
 
-    The outer layer serves it under `other_prefixes`, too; `/` is without any.
+    The outer layer serves it under `other_prefixes`, too; `/` is without any prefix.
 
-    `authenticate` says who makes a request, for the routes that ask for it with `Allow`.
+    `authenticate` returns the caller of a request, for the routes that declare `Allow`.
     """
     app = FastAPIOffline(
         title=title,
@@ -141,7 +141,7 @@ def create_app(
 
 
 def match_to_the_end(app: FastAPI) -> None:
-    """Match all of a path, and a last slash also where it is missing.
+    """Make routes match whole paths only, and also without their last slash.
 
     Starlette's patterns end with `$`, which matches before a line feed, too. The outer layer
     removes a last slash before a route is looked up.
@@ -171,7 +171,7 @@ def answer_head(app: FastAPI) -> None:
 
 @contextmanager
 def undocumented_head(app: FastAPI) -> Generator[None]:
-    """Keep HEAD from the routes; the block does not wait, so that no request comes meanwhile."""
+    """Remove HEAD from the routes; the block must not wait, so that no request comes meanwhile."""
     for route in app.routes:
         if isinstance(route, APIRoute) and route.methods is not None:
             route.methods.discard("HEAD")
@@ -182,7 +182,7 @@ def undocumented_head(app: FastAPI) -> Generator[None]:
 
 
 def make_openapi_when_asked(app: FastAPI) -> None:
-    """Have an app make its OpenAPI when it is first asked for: most of what an app costs."""
+    """Make the OpenAPI of an app at its first request: it is most of the cost of an app."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -190,15 +190,15 @@ def make_openapi_when_asked(app: FastAPI) -> None:
                 make_openapi(app)
         return FastAPI.openapi(app)
 
-    # FastAPI's own way to extend OpenAPI.
+    # As FastAPI documents it for extending OpenAPI.
     setattr(app, "openapi", openapi)  # noqa: B010 - a type checker takes it for a method
 
 
 def make_openapi(app: FastAPI) -> None:
     """Make OpenAPI, with our problems where FastAPI documents error bodies of its own.
 
-    The first sentence of a docstring is the summary of its route. Routes that let some roles in say
-    so: which, and that they want a Bearer token.
+    The first paragraph of a docstring is the summary of its route. Routes that are for some roles
+    document which, and that they need a Bearer token.
     """
     schema = FastAPI.openapi(app)
     components = schema.setdefault("components", {})
@@ -227,7 +227,7 @@ def summarize(operation: dict[str, Any]) -> None:
 
 
 def allow_of(route: APIRoute) -> Allow | None:
-    """Return what decides who may use a route; None if all may."""
+    """Return the Allow of a route; None if it has none."""
     calls = (one.call for one in route.dependant.dependencies)
     return next((call for call in calls if isinstance(call, Allow)), None)
 
@@ -245,7 +245,7 @@ def add_security(operation: dict[str, Any], allow: Allow) -> None:
 
 
 EXPECTED: Final[tuple[type[Exception], ...]] = (CafeRefusal, HTTPException, RequestValidationError)
-"""What an endpoint, a dependency or the routing may raise."""
+"""The exceptions that an endpoint, a dependency or the routing may raise."""
 
 
 async def on_expected(request: Request, error: Exception) -> Response:
@@ -299,7 +299,7 @@ def input_problem(request: Request, error: RequestValidationError) -> Response:
 
 
 def cleaned(part: str | int) -> str | int:
-    """Return a part of a place in the input; a client may have made it up, so it is cut."""
+    """Return a part of a place in the input; cut and escaped, since a client may choose it."""
     if isinstance(part, int):
         return part
     shown = "".join(one if one.isprintable() else "?" for one in part[:MOST_SHOWN])
@@ -307,7 +307,7 @@ def cleaned(part: str | int) -> str | int:
 
 
 def said(error: Mapping[str, Any]) -> str:
-    """Return an error's message, which never quotes what was sent."""
+    """Return an error's message, which never quotes the input."""
     if error["type"] in ECHOING:
         return "This is none of the values that are allowed here"
     if error.get("ctx", {}).get("pattern") == FIT_PATTERN:
@@ -317,7 +317,7 @@ def said(error: Mapping[str, Any]) -> str:
 
 
 def methods_of(request: Request) -> list[str]:
-    """Return all methods of a path: Starlette gives only those of the first route that matches.
+    """Return all methods of a path: Starlette returns only those of the first matching route.
 
     Empty if there is no such path; the root and `*` have those of all paths.
     """
@@ -329,7 +329,7 @@ def methods_of(request: Request) -> list[str]:
     methods: set[str] = set()
     for route in app.routes:
         if is_any or route.matches(scope)[0] is not Match.NONE:
-            # What is not a Route is a mounted folder of files.
+            # Any other kind of route is a mounted folder of files.
             methods |= (route.methods or set()) if isinstance(route, Route) else {"GET", "HEAD"}
     return sorted(methods | {"OPTIONS"}) if methods else []
 
@@ -340,7 +340,7 @@ def dotted(loc: Sequence[str | int]) -> str:
 
 
 async def on_bug(request: Request, _error: Exception) -> Response:
-    """Return a 500 that says nothing of its cause, which is in the log."""
+    """Return a 500 without its cause, which is in the log."""
     return problem_response(
         request.scope, 500, detail="Something went wrong here; it has been logged."
     )

@@ -1,9 +1,8 @@
-"""Who makes a request, and which roles a route lets in: the one dependency that enforces roles.
+"""The caller of a request, and the roles of a route: the one dependency that enforces roles.
 
-Rule: a route declares `Annotated[Caller, Depends(Allow(...))]`, and nothing else decides. Who the
-caller is, an `Authenticate` function says, which the app is given: it reads `Authorization: Bearer`
-only, never a cookie, so a page of another site cannot act for anyone. A plain route asks before it
-reads a body.
+Rule: a route declares `Annotated[Caller, Depends(Allow(...))]`, and nothing else decides. The app's
+`Authenticate` function returns the caller: it reads `Authorization: Bearer` only, never a cookie,
+so a page of another site cannot act for anyone. A plain route calls it before it reads a body.
 """
 
 from __future__ import annotations
@@ -16,24 +15,24 @@ from fastapi import Depends, Request
 from starlette.types import Scope
 
 from cafe.http.refusals import CafeRefusal, HeaderFields
-from cafe.http.role import Role as Role  # noqa: PLC0414 - a part of who makes a request
+from cafe.http.role import Role as Role  # noqa: PLC0414 - exported with Caller
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request."""
+    """The person or program that makes a request."""
 
     role: Role
     account_id: str | None = None
-    """None for the staff as such: an open port, the worker token, a program's token."""
+    """None without an account: for an open port, the worker token, a program's token."""
     name: str | None = None
-    """As events show who did it: an account's e-mail address, the name of a program's token."""
+    """The name in events: an account's e-mail address, or the name of a program's token."""
     sign_in_id: str | None = None
-    """Of an account: what signing out ends."""
+    """For an account: the sign-in that signing out ends."""
 
 
 Authenticate = Callable[[Scope], Awaitable[Caller | None]]
-"""Returns who makes a request, None for one without credentials that needs some.
+"""Returns the caller of a request; None for one without credentials that needs some.
 
 Raises Unauthenticated for credentials that are wrong, expired or revoked.
 """
@@ -68,10 +67,10 @@ async def nobody(_scope: Scope) -> Caller | None:
 
 
 class Allow:
-    """Lets callers of some roles in, and gives the route its caller."""
+    """A dependency that returns the caller of a route, and refuses callers of other roles."""
 
     def __init__(self, *roles: Role) -> None:
-        """Let only these roles in."""
+        """Allow only these roles."""
         self.roles = frozenset(roles)
 
     async def __call__(self, request: Request) -> Caller:
@@ -79,7 +78,7 @@ class Allow:
         return await self.caller_of(request.scope)
 
     async def caller_of(self, scope: Scope) -> Caller:
-        """Return who makes a request; raises Unauthenticated or Forbidden."""
+        """Return the caller of a request; raises Unauthenticated or Forbidden."""
         caller: Caller | None = await scope["app"].state.authenticate(scope)
         if caller is None:
             raise Unauthenticated
@@ -95,9 +94,9 @@ Staff = Annotated[Caller, Depends(Allow(*STAFF))]
 Manager = Annotated[Caller, Depends(Allow(Role.MANAGER))]
 CustomerOrStaff = Annotated[Caller, Depends(Allow(Role.CUSTOMER, *STAFF))]
 Anyone = Annotated[Caller, Depends(Allow(*Role))]
-"""All who are signed in."""
+"""Callers of any role."""
 STAFF_ONLY: Final = [Depends(Allow(*STAFF))]
-"""For a router: all of its routes are for staff, and none needs to know who it is."""
+"""For a router whose routes are all for staff, and do not need the caller."""
 
 
 def bearer_of(scope: Scope) -> str | None:

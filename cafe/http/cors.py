@@ -1,15 +1,15 @@
 """Which pages of other sites may use the customers' app: CORS (Fetch Standard, 3.3).
 
 Rule: only origins that the operator has listed, and never with credentials. A browser sends no
-cookies then; there are none anyway: a page acts for a customer only with a token that it was given.
+cookies then, and there are none: a page acts for a customer only with a token.
 
 This layer adds header fields to the responses of the layers below it, and answers nothing by
 itself. So a preflight is counted and refused by the guard like any request, a page can read every
 error (429 as well as 503), and `OPTIONS` has one answer, the methods of the path. Starlette's
 CORSMiddleware would answer each preflight before the guard counts it, with 200 for every path.
 
-A response of this app depends on the origin, so all say `Vary: Origin`, also those to others: a
-cache must not give a page what another one got.
+A response of this app depends on the origin, so all have `Vary: Origin`, also those to other
+origins: a cache must not return to one page the response for another.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ ALLOWED_HEADERS: Final = (
     b"Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer,"
     b" X-Request-ID"
 )
-"""What our API reads, beside the header fields that need no permission."""
+"""The header fields that our API reads, beside those that need no permission."""
 EXPOSED_HEADERS: Final = (
     b"ETag, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After,"
     b" WWW-Authenticate, X-Request-ID"
 )
-"""What our API answers with, beside the header fields that every page may read."""
+"""The header fields of our API's answers, beside those that every page may read."""
 MAX_AGE: Final = b"600"
-"""Seconds for which a browser remembers the answer to a preflight."""
+"""Seconds for which a browser may cache the answer to a preflight."""
 
 Field = tuple[bytes, bytes]
 
@@ -43,7 +43,7 @@ class Cors:
     """ASGI middleware that lets pages of some origins read the responses of `app`."""
 
     def __init__(self, app: ASGIApp, origins: AbstractSet[str]) -> None:
-        """Let pages of these `origins` in, which are in lower case, as browsers send them."""
+        """Allow pages of these `origins`, which are in lower case, as browsers send them."""
         self._app = app
         self._origins = frozenset(origin.encode() for origin in origins)
 
@@ -71,7 +71,7 @@ class Cors:
 
 
 def preflight_fields(answer: Iterable[Field]) -> list[Field]:
-    """Return what a preflight asks for; its `answer` to OPTIONS says which methods there are."""
+    """Return the fields of a preflight's response, with the methods of its `answer` to OPTIONS."""
     methods = b", ".join(value for name, value in answer if name == b"allow")
     return [
         (b"access-control-allow-methods", methods),

@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 T = TypeVar("T")
 CONNECTION: Final = "cafe.connection"
-"""The ASGI extension under which our own server gives the request's `Watched` connection."""
+"""The ASGI extension in which our own server passes the request's `Watched` connection."""
 
 
 class Watched(Protocol):
@@ -37,7 +37,7 @@ class Watched(Protocol):
         """Call back if the next response turns out not to have reached the client."""
 
     def keep_little_unsent(self) -> None:
-        """Bound what the kernel keeps for the client, so that one that does not read is noticed."""
+        """Limit the kernel's send buffer, so that a client that does not read is noticed."""
 
 
 async def unless_disconnected(
@@ -85,7 +85,7 @@ def connection_of(scope: Scope) -> Watched | None:
 
 
 async def _beside_a_reader(request: Request, work: Callable[[], Awaitable[T]]) -> T | None:
-    """Have a second task receive: ten times the cost, but all that ASGI offers."""
+    """Run `work` while a second task receives: ten times the cost, but all that ASGI offers."""
     result: T | None = None
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:

@@ -1,7 +1,7 @@
-"""E-mail addresses that clients send: the same are refused wherever one is read.
+"""E-mail addresses that clients send, checked the same way on each route.
 
-Rule: pure; no DNS look-ups. What stands before the @ is ASCII, as few mail servers take anything
-else; an international domain may be written either way.
+Rule: pure; no DNS look-ups. The part before the @ is ASCII, since few mail servers accept more; an
+international domain may be written either way.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pydantic_core import PydanticCustomError
 from cafe.http.schema import fit
 
 MAX_EMAIL: Final = 254
-"""RFC 5321, 4.5.3.1.3, without its brackets."""
+"""The most characters (RFC 5321, 4.5.3.1.3, without the brackets of a path)."""
 EMAIL_SCHEMA: Final = WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_EMAIL})
 
 
 def checked_email(text: Any) -> ValidatedEmail:
-    """Return an e-mail address in its forms; raises an error for anything else."""
+    """Return a validated e-mail address; raises PydanticCustomError for any other value."""
     if isinstance(text, str) and len(text) <= MAX_EMAIL:
         try:
             return validate_email(

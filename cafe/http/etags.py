@@ -1,6 +1,7 @@
-"""Entity tags: a client that has a body already is told that it is still current (RFC 9110, 13).
+"""Entity tags, by which a client validates its copy of a body (RFC 9110, 13).
 
-Rule: a tag is strong, made of the body's bytes; so the same body has the same tag after a restart.
+Rule: a tag is strong, a hash of the body's bytes; so the same body has the same tag after a
+restart.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, Final
 
-# Its opaque part may hold commas (RFC 9110, 8.8.3).
+# The opaque part may have commas (RFC 9110, 8.8.3).
 _TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 IF_NONE_MATCH: Final[dict[str, Any]] = {

@@ -1,9 +1,9 @@
-"""The route that takes a form, read as strictly as JSON (`cafe.http.json_body`).
+"""A route whose body is a form, parsed as strictly as JSON (`cafe.http.json_body`).
 
-Rule: a form means one thing. It is UTF-8, percent-encoded or as it is, and no field is sent twice
-(RFC 6749, 3.2): another reader would take the other one of the two. FastAPI by itself keeps the
-last one, reads other text than UTF-8 as replacement characters, and bytes that are not
-percent-encoded as Latin-1.
+Rule: a form is unambiguous. It is UTF-8, percent-encoded or not, and no field is sent twice (RFC
+6749, 3.2): another parser might use the other value. FastAPI by itself uses the last one, decodes
+bytes that are not UTF-8 to replacement characters, and bytes that are not percent-encoded as
+Latin-1.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ NO_FORM: Final = {
 
 
 class FormRoute(APIRoute):
-    """FastAPI's route with a form that was checked before. For a router's `route_class`."""
+    """FastAPI's route with a form that is checked first. For a router's `route_class`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request; FastAPI calls it when the route is declared."""
+        """Return the handler of requests; FastAPI calls this when the route is declared."""
         respond = super().get_route_handler()
 
         async def respond_to_checked(request: Request) -> Response:
@@ -56,7 +56,7 @@ class FormRoute(APIRoute):
 
 
 def is_form(content_types: Sequence[str]) -> bool:
-    """Return whether the Content-Type, of which one is sent, is that of a form."""
+    """Return whether there is one Content-Type, and it is that of a form."""
     return [one.partition(";")[0].strip().lower() for one in content_types] == [FORM]
 
 

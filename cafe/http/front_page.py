@@ -1,7 +1,6 @@
-"""The page at `/` of both ports: what is served here, for people as HTML and for programs as JSON.
+"""The page at `/` of both ports: links to what is served, as HTML for people, JSON for programs.
 
-Rule: it links only to what the app has, and says nothing that is not for all. No script, nothing
-from elsewhere.
+Rule: it links only to paths of the app, and has nothing secret. No script, nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -57,14 +56,14 @@ PAGE: Final = """\
 
 
 class PageLink(NamedTuple):
-    """A path without the prefix of its app, and what is there."""
+    """A path without the prefix of its app, and its title."""
 
     path: str
     title: str
 
 
 class FrontPage(NamedTuple):
-    """What an app says of itself."""
+    """The contents of an app's front page."""
 
     title: str
     description: str
@@ -93,9 +92,9 @@ def front_routes(
     routers: Sequence[APIRouter],
     home: Callable[[Request], Awaitable[Response]] | None = None,
 ) -> APIRouter:
-    """Return the route `/`, with those links that lead to the docs or into one of `routers`.
+    """Return the route `/`, with the links that lead to the docs or to a route of `routers`.
 
-    `home` answers people in the place of the page with links.
+    `home` answers browsers instead of the page with links.
     """
     # Not in OpenAPI: OPTIONS of the root answers for the whole app, not for this route.
     router = APIRouter(route_class=PlainRoute, include_in_schema=False)
@@ -124,7 +123,7 @@ def front_routes(
 
 
 def page(said: FrontPage, links: Iterable[LinkOut]) -> str:
-    """Return the page with these links."""
+    """Return the HTML of the page with these links."""
     items = (f'<li><a href="{escape(one.href)}">{escape(one.title)}</a></li>' for one in links)
     return PAGE.format(
         title=escape(said.title),

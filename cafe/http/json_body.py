@@ -1,16 +1,16 @@
-"""Reading JSON strictly: what two readers could understand differently is refused.
+"""Strict parsing of JSON: a body that two parsers could read differently is refused.
 
-Rule: one parser for the bodies of all routes (I-JSON, RFC 7493). What is not JSON is a 400: NaN and
-Infinity, another encoding than UTF-8, a byte order mark. JSON that cannot be represented without
-doubt is a 422: two members of one name in an object, a number that a double cannot hold, half of a
-surrogate pair, more levels than `from_json` reads (200). What a body says is never quoted: it may
-be a password, or something that a page should not show.
+Rule: one parser for the bodies of all routes (I-JSON, RFC 7493). A body that is not JSON is a 400:
+NaN and Infinity, an encoding other than UTF-8, a byte order mark. JSON that is ambiguous is a 422:
+two members of one name in an object, a number that a double cannot hold, half of a surrogate pair,
+more levels than `from_json` reads (200). A body is never quoted: it may be a password, or something
+that a page should not show.
 
 How it is fast: pydantic's parser is faster than the standard library's, and reports all of this
-but duplicate members, of which it keeps the last, and numbers that are too large, which it reads as
-infinite. Each member of an object has one colon outside of texts. So if the body has as many colons
-as the value has members, no member was lost. A body with more is parsed once more, by the standard
-library, which gives all members of an object.
+except duplicate members, of which it keeps the last, and numbers that are too large, which it reads
+as infinite. Each member of an object has one colon outside of texts. So if the body has as many
+colons as the value has members, no member was lost. A body with more is parsed once more, by the
+standard library, which returns all members of an object.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def parse_json(raw: bytes) -> Any:
     try:
         value = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
-        # Told by its text only; how deep the standard library goes depends on the Python.
+        # Only its text identifies it; the standard library's limit depends on the Python version.
         if str(error).startswith("recursion limit"):
             raise _too_deep() from None
         _refuse(raw)
-    # In a list, so that a number alone is looked at, too.
+    # In a list, so that a lone number is checked, too.
     if _members(value if value.__class__ is dict else [value]) != raw.count(b":"):
         _refuse_duplicates(raw)
     return value
@@ -76,7 +76,7 @@ def _refuse_duplicates(raw: bytes) -> None:
 
 
 def _refuse(raw: bytes) -> NoReturn:
-    """Raise what is wrong with a body that `from_json` has refused."""
+    """Raise the error of a body that `from_json` has refused."""
     try:
         text = raw.decode()
         value = json.loads(text, parse_constant=_not_a_number)

@@ -1,7 +1,7 @@
-"""APIs of other systems beside ours, each a FastAPI app under a prefix of its own.
+"""APIs of other systems beside ours, each a FastAPI app under its own prefix.
 
-Rule: what those systems do with a request, where that differs from ours, is decided here once:
-members that a schema does not know are ignored. All else is as strict as everywhere.
+Rule: they differ from our API in one respect, which is decided here once: members that a schema
+does not know are ignored. All else is equally strict.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from cafe.http.plain_routes import PlainRoute
 
 
 class LooseRoute(PlainRoute):
-    """A plain route that ignores members of its body which its schema does not know."""
+    """A plain route that ignores members of its body that its schema does not know."""
 
     def validated(self, field: Any, body: Any) -> tuple[Any, Errors]:
-        """Return the value of a body, and what is wrong with it."""
+        """Return the value of a body, and its errors."""
         body_type: TypeAdapter[Any] = field._type_adapter  # noqa: SLF001 - there is no other way
         try:
             return body_type.validate_python(body, from_attributes=True, extra="ignore"), []
@@ -31,13 +31,13 @@ class LooseRoute(PlainRoute):
 
 
 class ByPrefix:
-    """ASGI middleware that calls the app of the prefix under which a request came.
+    """ASGI middleware that calls the app of a request's prefix.
 
-    The outer layer has put that into `root_path`.
+    The outer layer has put the prefix into `root_path`.
     """
 
     def __init__(self, app: ASGIApp, others: Mapping[str, ASGIApp]) -> None:
-        """Call `app` for prefixes that are none of `others`."""
+        """Call `app` for prefixes that are not in `others`."""
         self._app = app
         self._others = others
 
@@ -52,7 +52,7 @@ class ByPrefix:
 
 
 def loosen(app: FastAPI) -> None:
-    """Have the OpenAPI of an app say, once it is made, that unknown members are not refused."""
+    """Remove from the OpenAPI of an app that unknown members are refused."""
     strict = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -3,8 +3,8 @@
 Rule: whatever happens further in, a request has an id, a response, and exactly one log line with
 its method, route, status, duration, address and id. Health checks and scrapes of metrics, which are
 most requests of a quiet day, have a line only if they fail. The layers below see one spelling of
-each path: the prefix that was used, one of those that the app has, is ASGI's `root_path`, which
-routing and `Location` take into account by themselves, and a last slash is removed.
+each path: the request's prefix, one of the app's, is ASGI's `root_path`, which routing and
+`Location` respect, and a last slash is removed.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from cafe.http.reply import DISCONNECTED
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS"})
 UNMATCHED = "(none)"
-"""The route of an unknown path: an attacker must not be able to make new labels."""
+"""The route of an unknown path: an attacker must not be able to create new labels."""
 QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
-"""Routes that machines ask every few seconds."""
+"""Routes that machines request every few seconds."""
 FAILED: Final = 400
-"""The least status of a request that failed."""
+"""The lowest status of a request that failed."""
 MOST_PATH, MOST_SEGMENT, SHOWN_SEGMENT = 200, 20, 12
-"""Characters of a path in the log, of a part of it that is shown whole, and of a longer part."""
+"""The most characters of a path in the log, of a part that is shown whole, and of a longer part."""
 ANSWERED_AT: Final = "answered_at"
-"""In a request's state: when the head of its response was sent, where that is a stream."""
+"""In a request's state: when the head of its response was sent, if that is a stream."""
 BUCKETS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 300, 900)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("request")
@@ -51,7 +51,7 @@ class Durations:
 
     def __init__(self) -> None:
         self.buckets = [0] * (len(BUCKETS) + 1)
-        """How many took longer than the bound before this one, and at most this one."""
+        """How many requests took longer than the previous bound, and at most this one."""
         self.seconds = 0.0
 
 
@@ -63,7 +63,7 @@ class RequestMetrics(Collector):
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Register in `registry`."""
+        """Register the collector in `registry`."""
         self._requests: dict[tuple[str, str, str, int], int] = {}
         self._durations: dict[tuple[str, str], Durations] = {}
         registry.register(self)
@@ -114,7 +114,7 @@ class OuterLayer:
         self._log: structlog.stdlib.BoundLogger | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, with 500 if the app fails; what is not HTTP is passed on."""
+        """Answer one request, with 500 if the app fails; pass on other protocols than HTTP."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -169,14 +169,14 @@ class OuterLayer:
             route=route,
             status=status,
             duration_ms=int(seconds * 100_000 + 0.5) / 100,  # `round` takes as long as all of this
-            # As the guard found out, else the peer's.
+            # The address that the guard has determined, else the peer's.
             address=scope["state"].get("address") or (scope["client"] or ("unknown",))[0],
             request_id=scope["state"]["request_id"],
         )
 
 
 def answered_now(scope: Scope) -> None:
-    """Have the metrics count a request as answered now: what follows is a stream, of any length."""
+    """Count a request as answered now in the metrics: its response is a stream, of any length."""
     scope["state"][ANSWERED_AT] = trio.current_time()
 
 
@@ -203,10 +203,10 @@ def route_of(scope: Scope) -> str:
 
 
 def shown_path(path: str) -> str:
-    """Return a path as the log may have it: bounded, escaped, and without secrets.
+    """Return a path for the log: bounded, escaped, and without secrets.
 
-    Of a long part only the beginning is shown: it may be the id of an order, with which a reader of
-    the log could cancel it, or a token out of a letter.
+    Only the beginning of a long part is shown: it may be the id of an order, with which a reader of
+    the log could cancel it, or a token from a letter.
     """
     parts = path[: 5 * MOST_PATH].encode("unicode_escape").decode().split("/")
     shown = (one if len(one) <= MOST_SEGMENT else f"{one[:SHOWN_SEGMENT]}..." for one in parts)

@@ -1,7 +1,7 @@
 """Pages of lists: cursors, and the `Link` to the next page.
 
-Rule: a cursor says behind what its page begins, as a number or a text; so it holds when that has
-left the list. Only a cursor that was written here is read; any other is refused before an actor is
+Rule: a cursor has the number or text after which its page begins; so it stays valid if that leaves
+the list. Only a cursor that was written here is accepted; any other is refused before an actor is
 asked.
 """
 
@@ -35,9 +35,9 @@ LINKED: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def page_of(found: Sequence[T], limit: int, key: Callable[[T], K]) -> tuple[Sequence[T], K | None]:
-    """Return the first `limit` of what was found, and behind what the next page begins.
+    """Return the first `limit` of `found`, and the key after which the next page begins.
 
-    So one more than `limit` is to be looked for; None where there is no next page.
+    The key is None if there is no next page: so `found` should have one more than `limit`.
     """
     if len(found) <= limit:
         return found, None
@@ -47,10 +47,10 @@ def page_of(found: Sequence[T], limit: int, key: Callable[[T], K]) -> tuple[Sequ
 def link_headers(
     request: Request, path: str, behind: int | str | None, **query: object
 ) -> dict[str, str]:
-    """Return the `Link` header to the page that begins `behind` this number or text (RFC 8288).
+    """Return the `Link` header to the page that begins after `behind`, a number or text (RFC 8288).
 
-    Empty if that is None: on the last page. `path` is without the prefix of the app. What is None
-    in `query` is left out.
+    Empty if that is None: on the last page. `path` is without the prefix of the app. Values of
+    `query` that are None are left out.
     """
     if behind is None:
         return {}
@@ -61,7 +61,7 @@ def link_headers(
 
 
 def written_cursor(number: int) -> str:
-    """Return the cursor of the page that begins behind this number."""
+    """Return the cursor of the page that begins after this number."""
     return written_text_cursor(f"{_BEHIND}{number}")
 
 
@@ -74,12 +74,12 @@ def read_cursor(cursor: str) -> int:
 
 
 def written_text_cursor(text: str) -> str:
-    """Return the cursor of the page that begins behind this text."""
+    """Return the cursor of the page that begins after this text."""
     return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 def read_text_cursor(cursor: str, *, longest: int) -> str:
-    """Return the text of a cursor of at most so many characters; raises ValueError for others."""
+    """Return the text of a cursor of at most `longest` characters; raises ValueError for others."""
     if 0 < len(cursor) <= longest:
         text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         if written_text_cursor(text) == cursor:
@@ -88,7 +88,7 @@ def read_text_cursor(cursor: str, *, longest: int) -> str:
 
 
 def no_cursor() -> PydanticCustomError:
-    """Return the error of a cursor that is none, for validators."""
+    """Return the error of an invalid cursor, for validators."""
     return PydanticCustomError(
         "cursor", "Take the cursor from the link of the page before; this is none."
     )
@@ -109,4 +109,4 @@ Cursor = Annotated[
     WithJsonSchema({"type": "string", "maxLength": LONGEST}),
     Query(description="Where the page begins; take it from the link of the page before."),
 ]
-"""A cursor of numbers, such as orders' and positions."""
+"""A cursor with a number, such as that of an order, or a position."""

@@ -1,8 +1,8 @@
 """The parameters of a plain route that come from one part of a request: query, path, headers.
 
-Rule: FastAPI's own fields read and validate them, and refuse with the same words. What is stricter
-is here, because two readers could understand it differently: what was sent twice and may be sent
-once, a number that JSON would not have, a query that is not UTF-8.
+Rule: FastAPI's own fields read and validate them, and refuse with the same words. The checks here
+are stricter, because two parsers could read these differently: a parameter that is sent twice
+instead of once, a number that is not one in JSON, a query that is not UTF-8.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLAIN: Final = {
     int: re.compile(r"-?(?:0|[1-9][0-9]{0,15})"),
     float: re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?"),
 }
-"""Numbers as JSON has them; pydantic reads ` 5`, `+5` and `1_000` as well."""
+"""Numbers as in JSON; pydantic accepts ` 5`, `+5` and `1_000` as well."""
 NOT_PLAIN: Final[Mapping[type, dict[str, Any]]] = {
     int: {"type": "int_parsing", "msg": "Input should be an integer in plain digits"},
     float: {"type": "float_parsing", "msg": "Input should be a number in plain digits"},
@@ -39,7 +39,7 @@ Errors = list[Any]
 
 
 class Parameters:
-    """Those parameters of a function that come from one part of a request."""
+    """The parameters of a function that come from one part of a request."""
 
     def __init__(self, fields: Sequence[Any]) -> None:
         """Read these fields of FastAPI's."""
@@ -63,7 +63,7 @@ class Parameters:
             self.defaults = values
 
     def read(self, sent: Mapping[str, Any], values: dict[str, Any], errors: Errors) -> None:
-        """Add the values that were sent to `values`, and what is wrong with them to `errors`."""
+        """Add the values that were sent to `values`, and their errors to `errors`."""
         read, wrong = request_params_to_args(self._fields, sent)
         values.update(read)
         errors += wrong
@@ -73,7 +73,7 @@ class Parameters:
             errors += [repeated(*once) for once in self._once if len(sent.getlist(once[1])) > 1]
 
     def _odd_numbers(self, sent: Mapping[str, Any], known: AbstractSet[Any]) -> Iterator[Any]:
-        """Yield errors of what pydantic reads as a number and JSON would not, unless `known`."""
+        """Yield errors of numbers that pydantic accepts and JSON does not, unless `known`."""
         for (place, name), kind in self._numbers.items():
             if isinstance(sent, QueryParams | Headers):
                 texts = sent.getlist(name)
@@ -123,7 +123,7 @@ def _number_type(annotation: Any) -> type[int | float] | None:
 
 
 def _is_converted(info: Any) -> bool:
-    """Return whether a validator of its own reads the text that is sent."""
+    """Return whether the field has its own validator, which reads the text."""
     return any(isinstance(one, BeforeValidator | WrapValidator) for one in info.metadata)
 
 

@@ -1,14 +1,13 @@
-"""Routes of FastAPI's routers that are called without FastAPI's machinery around them.
+"""Routes of FastAPI's routers that are called without FastAPI's request machinery.
 
 Rule: a plain route is declared, documented and validated like any other route of FastAPI's, by
 FastAPI's own fields and functions. So it accepts and refuses the same requests with the same words,
-whether FastAPI's router calls it or `PlainRoutes` does. What it does not support is refused when it
-is declared (TypeError), so that nothing declared is ignored.
+whether FastAPI's router calls it or `PlainRoutes` does. A feature that it does not support is
+refused when it is declared (TypeError), so that nothing declared is ignored.
 
 FastAPI's routing, exit stacks and dependency solving are two thirds of a request to a small
-endpoint. What is left here: the path is looked up in a table, or matched if it has parameters; a
-query, a header or a cookie is read only if one was sent; and the endpoint's `Response` is sent as
-it is.
+endpoint. Here, the path is looked up in a table, or matched if it has parameters; a query, a header
+or a cookie is read only if one was sent; and the endpoint's `Response` is sent unchanged.
 
     router = APIRouter(route_class=PlainRoute)
 
@@ -18,17 +17,17 @@ it is.
 
     app = PlainRoutes(create_app([router], ...))
 
-Dependencies are FastAPI's: `Depends(f)` on a parameter, a route or a router, with parameters and
-dependencies of their own. Each is called once a request; one that is not async is called in place,
-not in a thread. If several routes match a request the first one declared is called, plain or not,
-as in Starlette's router.
+Dependencies are FastAPI's: `Depends(f)` on a parameter, a route or a router, with their own
+parameters and dependencies. Each is called once a request; one that is not async is called in
+place, not in a thread. If several routes match a request the first one declared is called, plain or
+not, as in Starlette's router.
 
-Some things are stricter, because two readers could understand them differently:
+Some things are stricter, because two parsers could read them differently:
 
-- Of a parameter that was sent twice FastAPI takes one: the last of a query, the first of a header.
-  A proxy in front may have taken the other, so here it is an error. What may be sent more than once
-  is declared as a list; so is a header that holds one (RFC 9110, 5.3).
-- JSON is read by `cafe.http.json_body`.
+- If a parameter is sent twice FastAPI uses one: the last of a query, the first of a header. A proxy
+  in front may have used the other, so here it is an error. A parameter that may be sent more than
+  once is declared as a list; so is a header that has one (RFC 9110, 5.3).
+- JSON is parsed by `cafe.http.json_body`.
 - Numbers in a query, a path or a header are written as in JSON: not ` 5`, `+5`, `1_000`.
 - A query that is not UTF-8 is an error. FastAPI reads other characters in place of its bytes.
 """
@@ -67,7 +66,7 @@ UNSUPPORTED: Final = {
 
 Endpoint = Callable[..., Awaitable[Response]]
 Sent = Mapping[bytes, bytes]
-"""The headers that were sent; of a header that was sent twice the first."""
+"""The headers that were sent; the first value of a header that was sent twice."""
 
 
 class PlainRoute(APIRoute):
@@ -76,9 +75,9 @@ class PlainRoute(APIRoute):
     endpoint: Endpoint
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request that FastAPI's own router has routed here.
+        """Return the handler of requests that FastAPI's own router has routed here.
 
-        FastAPI calls it when the route is declared. Raises TypeError for what is not supported.
+        FastAPI calls this when the route is declared. Raises TypeError for unsupported features.
         """
         dependant = self.dependant
         if not inspect.iscoroutinefunction(self.endpoint):
@@ -98,18 +97,18 @@ class PlainRoute(APIRoute):
         return self.respond
 
     async def respond(self, request: Request) -> Response:
-        """Call the endpoint. Raises RequestValidationError, HTTPException, and what it raises."""
+        """Call the endpoint; raises its errors, and those of `arguments`."""
         return await self.endpoint(**await self.arguments(request.scope, request.receive))
 
     async def arguments(self, scope: Scope, receive: Receive) -> dict[str, Any]:
-        """Return what the endpoint is to be called with.
+        """Return the arguments of the endpoint.
 
-        Raises Unauthenticated or Forbidden for a caller who may not use the route, before the body
-        is read, RequestValidationError with all that is wrong, HTTPException for a body that cannot
-        be parsed, and ClientDisconnect if the client disconnects before its body has arrived.
+        Raises Unauthenticated or Forbidden for a caller that may not use the route, before the body
+        is read, RequestValidationError with all errors, HTTPException of a dependency, and
+        ClientDisconnect if the client disconnects before its body has arrived.
         """
         errors: Errors = []
-        # First: a body is not read of a caller who may not send it.
+        # First: the body of a caller that may not send it is not read.
         callers: dict[str, Any] = {}
         for name, allow in self._allows:
             caller = await allow.caller_of(scope)
@@ -136,9 +135,9 @@ class PlainRoute(APIRoute):
     async def _read_body(
         self, scope: Scope, receive: Receive, sent: Sent, errors: Errors
     ) -> tuple[Any, Errors]:
-        """Receive the body; return its value, and what is wrong with it, which comes last.
+        """Receive the body; return its value, and its errors, which are listed last.
 
-        What is wrong with its Content-Type is added to `errors`.
+        An error of its Content-Type is added to `errors`.
         """
         field: Any = self.body_field
         raw, more = b"", sent.get(b"content-length") != b"0"
@@ -158,7 +157,7 @@ class PlainRoute(APIRoute):
         return self.validated(field, body)
 
     def validated(self, field: Any, body: Any) -> tuple[Any, Errors]:
-        """Return the value of a body, and what is wrong with it."""
+        """Return the value of a body, and its errors."""
         value, wrong = field.validate(body, loc=("body",))
         return value, wrong
 
@@ -170,7 +169,7 @@ class PlainRoutes:
         """Find the plain routes of `app`, to which none is added later."""
         self._app = app
         self._fixed: dict[tuple[str, str], PlainRoute] = {}
-        """Those without parameters by method and path, unless an earlier route matches, too."""
+        """By method and path: plain routes without parameters that no earlier route precedes."""
         self._in_turn: Sequence[BaseRoute] = ()
         """All routes up to the last plain one with parameters."""
         for number, route in enumerate(app.routes, 1):
@@ -227,11 +226,11 @@ class Arguments:
     """The arguments of a function, read from a request as FastAPI reads them."""
 
     def __init__(self, dependant: Dependant) -> None:
-        """Prepare to read them. Raises TypeError for what a plain route does not support."""
+        """Prepare to read them; raises TypeError for features that a plain route lacks."""
         for name, what in UNSUPPORTED.items():
             if getattr(dependant, name) is not None:
                 raise TypeError(f"a plain route does not support {what}")
-        # Those that let a caller in are called before all else.
+        # An Allow is called before all else, by the route.
         self.dependencies = [
             Dependency(one) for one in dependant.dependencies if not isinstance(one.call, Allow)
         ]
@@ -251,7 +250,7 @@ class Arguments:
         self.has_headers = bool(self._header_names)
 
     def read(self, scope: Scope, receive: Receive, sent: Sent, errors: Errors) -> dict[str, Any]:
-        """Return all but the dependencies and the body; add what is wrong to `errors`."""
+        """Return all arguments but the dependencies and the body; add errors to `errors`."""
         values: dict[str, Any] = {}
         if self._request_names:
             values = dict.fromkeys(self._request_names, Request(scope, receive))
@@ -301,7 +300,7 @@ async def solve(
 ) -> dict[str, Any]:
     """Call the dependencies in the order of their declaration; return their results by name.
 
-    `known` has the results of those that were called already.
+    `known` has the results of dependencies that were called already.
     """
     results: dict[str, Any] = {}
     sent = dict(reversed(request.scope["headers"]))

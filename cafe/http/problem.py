@@ -1,6 +1,6 @@
 """Problem bodies (RFC 9457): the one shape of every response with a status of 400 or more.
 
-Rule: all of them are made here, and none says anything about the inside of the server.
+Rule: all of them are made here, and none reveals anything about the inside of the server.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from cafe.http.refusals import CafeRefusal
 MEDIA_TYPE = "application/problem+json"
 
 NO_STORE: Final = (b"cache-control", b"no-store")
-"""On every response: it is about orders and people, true only now, and for one client only."""
+"""For responses that no cache may store: they are current only now, and for one client only."""
 
-# RFC 9457, 4.2.1: the status is the type. What a client acts on is in further members (`limit`,
-# `reason`, `order_status`), which are documented in OpenAPI.
+# RFC 9457, 4.2.1: the status is the type. A client acts on further members (`limit`, `reason`,
+# `order_status`), which are documented in OpenAPI.
 PLAIN = "about:blank"
 
 

@@ -1,7 +1,7 @@
-"""The problems that OpenAPI shows as examples: for each status what the shop answers with it.
+"""The examples of problems in OpenAPI: for each status an answer of the shop.
 
-Rule: an example is made of the refusal itself where a route names one. The others are here, and a
-test compares them with what is sent.
+Rule: an example is made of the refusal itself if a route names one. The others are here, and a test
+compares them with real answers.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ USUAL: Final[Mapping[int, Mapping[str, Any]]] = {
         "reason": "ledger",
     },
 }
-"""What a problem of this status says, beside the members that all have."""
+"""The usual members of a problem of this status, beside those that all have."""
 
 UNSAID: Final[Mapping[int, str]] = {
     404: "There is nothing with this id.",
     409: "This cannot be done as things stand.",
 }
-"""For routes that name no refusal and do not say when it happens."""
+"""The details for routes that name neither a refusal nor a reason."""
 
 
 def problem_example(
@@ -60,7 +60,7 @@ def problem_example(
 ) -> dict[str, Any]:
     """Return the problem of `refusal`, else the usual one of this status.
 
-    Where a status has no usual one, `because` is its detail, unless it is about members.
+    If a status has no usual one, `because` is its detail, unless it is about members.
     """
     refusal = refusal or REFUSED.get(status)
     if refusal is not None:
@@ -71,7 +71,7 @@ def problem_example(
 
 
 def problem(status: int, detail: str, **members: Any) -> dict[str, Any]:
-    """Return a problem as JSON shows it."""
+    """Return the JSON values of a problem."""
     body = problem_body(status, detail=detail, instance=INSTANCE, **members)
     shown: dict[str, Any] = orjson.loads(body)
     return shown

@@ -1,6 +1,6 @@
 """The base of all refusals: an expected "no", with the HTTP status that it becomes.
 
-Rule: a refusal carries data, and `problem.refusal_response` makes the response of it.
+Rule: a refusal carries data, from which `problem.refusal_response` makes the response.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class CafeRefusal(Refusal):
     members: ClassVar[tuple[str, ...]] = ()
     """The attributes that become members of the problem, beside those of RFC 9457."""
     retry_after: float | None = None
-    """Seconds after which a retry makes sense, if that is known."""
+    """Seconds after which a retry makes sense, if known."""
     made_of: tuple[tuple[Any, ...], dict[str, Any]]
-    """The arguments of its constructor, from which another process can make it again."""
+    """The arguments of its constructor, from which another process can construct it."""
 
     def __new__(cls, *args: Any, **named: Any) -> Self:
-        """Keep the arguments: what a subclass passes on to Exception is only its sentence."""
+        """Keep the arguments: a subclass passes only its sentence on to Exception."""
         self = super().__new__(cls, *args)
         self.made_of = args, named
         return self
@@ -54,7 +54,7 @@ class Unavailable(CafeRefusal):
 
 
 class Invalid(CafeRefusal):
-    """What a request says cannot be; `errors` are as those of a body that its schema refuses."""
+    """A request has an invalid value; `errors` are like those of a body that its schema refuses."""
 
     status = 422
     members = ("errors",)
@@ -62,7 +62,7 @@ class Invalid(CafeRefusal):
     """The type of the error."""
 
     def __init__(self, sentence: str, *place: str | int, detail: str | None = None) -> None:
-        """Say what is wrong, and where, such as "body" and a member of it."""
+        """Carry what is wrong, and its place, such as "body" and a member."""
         super().__init__(detail or sentence)
         error: dict[str, Any] = {"loc": [*place], "type": self.kind, "message": sentence}
         self.errors = [error]
@@ -85,8 +85,8 @@ class Closing:
 
     def __init__(self) -> None:
         self.refusal: CafeRefusal | None = None
-        """What new requests are refused with; None while the shop is open."""
+        """The refusal of new requests; None while the shop is open."""
 
     def begin(self, retry_after: float, refusal: CafeRefusal | None = None) -> None:
-        """Close for good, with another `refusal` where the shop ends by a failure."""
+        """Close for good, with another `refusal` if the shop ends by a failure."""
         self.refusal = refusal or ShopClosing(retry_after)

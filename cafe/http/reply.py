@@ -1,10 +1,10 @@
 """Responses: JSON that FastAPI need not render again, and which media type a client prefers.
 
-Rule: every response made here says that no cache may keep it.
+Rule: every JSON response of `answer` tells caches not to store it.
 
 A route that returns a `Response` is still documented by its `response_model`, and costs a quarter
-less than one that returns a model. Busy routes give their members as a dictionary, which costs half
-as much as a model; a test compares it with the model that documents it.
+less than one that returns a model. Busy routes pass a dictionary to `answer`, which costs half as
+much as a model; a test compares it with the model that documents it.
 
 Content negotiation (RFC 9110, section 12.5.1) is implemented as far as two media types need it; a
 client without a preference gets the default.
@@ -26,7 +26,7 @@ from starlette.types import Receive, Scope, Send
 from cafe.http.problem import NO_STORE
 
 DISCONNECTED = Response(status_code=499)
-"""For the log: nginx's status for a client that disconnected. Nobody reads the response."""
+"""For the log: nginx's status for a client that disconnected. No one reads the response."""
 
 JSON: Final = (b"content-type", b"application/json")
 
@@ -43,7 +43,7 @@ class JsonReply(Response):
     background: None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send it."""
+        """Send the response."""
         head = {"status": self.status_code, "headers": self.raw_headers}
         await send({"type": "http.response.start", **head})
         await send({"type": "http.response.body", "body": self.body})
@@ -67,18 +67,18 @@ def answer(
 
 
 def utc_time(at: float | None) -> datetime | None:
-    """Return seconds since the Unix epoch as an answer shows them; None for none."""
+    """Return seconds since the Unix epoch as a time for `answer`; None for None."""
     return None if at is None else datetime.fromtimestamp(at, UTC)
 
 
 def unkept(response: Response) -> Response:
-    """Return the response with `Cache-Control: no-store`, which all others made here have."""
+    """Return the response with `Cache-Control: no-store`, as `answer` makes them."""
     response.raw_headers.append(NO_STORE)
     return response
 
 
 NOTHING: Final = unkept(Response(status_code=204))
-"""There is no content."""
+"""A response without content."""
 
 
 def prefers(accept: str, media_type: str, over: str) -> bool:

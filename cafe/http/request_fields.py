@@ -1,6 +1,7 @@
-"""What requests have in common: `Prefer`, `Idempotency-Key`.
+"""Header fields of requests that several departments read: `Prefer`, `Idempotency-Key`.
 
-Rule: read strictly, decide nothing. A malformed key is refused before an actor is asked.
+Rule: they are parsed strictly; nothing is decided here. A malformed key is refused before an actor
+is asked.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from cafe.http.refusals import CafeRefusal
 
 KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
 _KEY = re.compile(KEY_PATTERN)
-# An element may hold commas in quotes (RFC 9110, 5.6.1); an open quote takes the rest.
+# An element may have commas in quotes (RFC 9110, 5.6.1); an open quote extends to the end.
 _ELEMENT = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z))++')
 _PREFERENCE = re.compile(
     r"[ \t]*(?:(?P<later>respond-async)|"

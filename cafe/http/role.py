@@ -1,6 +1,6 @@
-"""The roles of accounts, as routes and commands name them.
+"""The roles of accounts, for routes and commands.
 
-Rule: pure. Commands offer the roles in their help, which imports no web framework.
+Rule: pure. Commands list the roles in their help, which imports no web framework.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What an account may do."""
+    """The role of an account, which decides what it may do."""
 
     CUSTOMER = "customer"
     BARISTA = "barista"

@@ -1,8 +1,8 @@
-"""The base of every schema of what a client sends, and the types of its members.
+"""The base of every schema of requests, and the types of its members.
 
-Rule: what passes here can be stored and shown by everything behind it: text without control
-characters and surrogates, integers that a double holds exactly, numbers that are finite, no member
-that is not known. Every text and every list has a bound, which its member declares:
+Rule: values that pass can be stored and shown everywhere: text without control characters and
+surrogates, integers that a double holds exactly, finite numbers, no unknown member. Every text and
+every list has a bound, which its member declares:
 
     class ProductIn(Schema):
         model_config = schema_example({"name": "Latte", "base_price_cents": 400, "tags": ["hot"]})
@@ -12,10 +12,10 @@ that is not known. Every text and every list has a bound, which its member decla
         tags: Annotated[list[Tag], Field(max_length=10)] = []
 
 Schemas are strict, so one of several texts is a `Literal`, or `Annotated[Status,
-Field(strict=False)]` for an enumeration. A `pattern` of a member takes the place of that of `Text`,
-so it has to refuse control characters itself.
+Field(strict=False)]` for an enumeration. A `pattern` of a member replaces that of `Text`, so it has
+to refuse control characters itself.
 
-In a query all values are text. Plain routes read numbers there as JSON has them, and no others.
+In a query all values are text. Plain routes accept only numbers written as in JSON there.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ NO_FIT_TEXT: Final = "Text has no control characters or surrogates"
 MOST_FREE_BYTES: Final = 4096
 DEEPEST_FREE: Final = 20
 MOST_NORMALIZED: Final = 4096
-"""Characters; normalizing takes time that grows with the square of a run of combining ones."""
+"""The most characters: the time of normalizing grows with the square of a run of combining ones."""
 
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Schema(BaseModel):
-    """What a client sends. Strict: no text is a number, and no unknown member is dropped."""
+    """A request's body. Strict: texts are not read as numbers, unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -64,14 +64,14 @@ def schema_example(members: dict[str, Any]) -> ConfigDict:
 
 
 def fit(text: str) -> str:
-    """Return `text`; raises an error for control characters and lone surrogates."""
+    """Return `text`; raises PydanticCustomError for control characters and lone surrogates."""
     if _UNFIT.search(text):
         raise PydanticCustomError("unfit_text", NO_FIT_TEXT)
     return text
 
 
 def nfc(text: Any) -> Any:
-    """Return text in Unicode's normal form C, so that what looks alike is alike."""
+    """Return text in Unicode's normal form C, so that equal looking texts are equal."""
     if not isinstance(text, str):
         return text
     if len(text) > MOST_NORMALIZED:
@@ -84,7 +84,7 @@ def nfc(text: Any) -> Any:
 
 
 def tidied(text: str) -> str:
-    """Return `text` as people read it; raises an error if that is nothing."""
+    """Return `text` tidied; raises PydanticCustomError if nothing is left."""
     text = tidy(text)
     if not text:
         raise PydanticCustomError("string_too_short", "This is only white space")
@@ -92,7 +92,7 @@ def tidied(text: str) -> str:
 
 
 def free(members: dict[str, Any]) -> dict[str, Any]:
-    """Return free JSON; raises an error if it is too large, or cannot be stored or shown."""
+    """Return an object; raises PydanticCustomError if it is too large, or cannot be stored."""
     _check_free(members, DEEPEST_FREE)
     if len(orjson.dumps(members)) > MOST_FREE_BYTES:
         raise PydanticCustomError(
@@ -123,11 +123,11 @@ def _check_free(value: Any, levels: int) -> None:
 
 
 Text = Annotated[str, StringConstraints(pattern=FIT_PATTERN)]
-"""Any text that can be stored; bound its length with `Field(max_length=...)`."""
+"""Any text that can be stored; limit its length with `Field(max_length=...)`."""
 NFC: Final = BeforeValidator(nfc)
 """Normalizes a text before its length is checked; the last one in `Annotated`."""
 TIDY: Final = AfterValidator(tidied)
-"""Refuses text that is only white space, and takes out what of it says nothing."""
+"""Tidies a text, and refuses one that is only white space."""
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=FIT_PATTERN)]
 Integer = Annotated[int, Field(strict=True, ge=-MOST_INTEGER, le=MOST_INTEGER)]
 Cents = Annotated[int, Field(strict=True, ge=0, le=MOST_INTEGER)]
@@ -146,6 +146,6 @@ FreeJson = Annotated[
 ]
 """An object with any members: finite, bounded in bytes and depth, texts and names as in `Text`."""
 Metadata = FreeJson
-"""What a client keeps with what it sends, and gets back as it was."""
+"""A client's own data, which it gets back unchanged."""
 QueryInteger = Annotated[int, Field(ge=-MOST_INTEGER, le=MOST_INTEGER)]
 """An integer in a query or a path, where all values are text; narrow it with `Query(ge=...)`."""

@@ -1,16 +1,16 @@
-"""Who may use the baristas' port: those with credentials, and no web page of another site.
+"""The guards of the baristas' port, which refuse strangers, and web pages of other sites.
 
 Rule: a request is refused before its body is read, and the reason for refusing never depends on
 anything that a web page can choose.
 
-`StaffAuthentication` says who makes a request, by the mode of the port. In the mode `open` a
+`StaffAuthentication` returns the caller of a request, by the mode of the port. In the mode `open` a
 request without credentials is a barista's; in the mode `token` one with the worker token is. In
-each mode an account that has signed in and a program's token are what they are. The token is
+each mode an account that has signed in, and a program's token, have their own role. The token is
 compared in constant time and is never logged or sent back.
 
-`CredentialsGuard` wants credentials (RFC 6750) for every path but those that are public: the health
-routes, the menu, the pages that say what there is, and what one signs in with. It also tells staff
-from others, who are counted.
+`CredentialsGuard` requires credentials (RFC 6750) for every path except public ones: the health
+routes, the menu, the pages of the docs and screens, and the routes for signing in. It also
+separates staff from other callers, whose requests are counted.
 
 `PageGuard` refuses requests that a web page made. Any page that a barista opens can have the
 browser send requests to this machine. Three header fields show it, and no page can change them:
@@ -23,11 +23,11 @@ browser send requests to this machine. Three header fields show it, and no page 
 
 Browsers send the first one only to addresses that they trust: those with TLS, and 127.0.0.0/8, ::1
 and localhost without it. That is why other ways to write this machine's own address are refused. On
-a plain port that is open to a network, a page can still cause a GET that shows nothing of it; such
-a port needs a token.
+a plain port that is open to a network, a page can still cause a GET, whose response it cannot read;
+such a port needs a token.
 
 With a token no page gets anything, and host names need not be listed. Pages are still refused
-before the token is looked at: their requests must not count as guesses of the browser's owner.
+before the token is checked: their requests must not count as guesses of the browser's owner.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ BARISTAS_ONLY: Final = {
         " `requests` or `banned`.",
     ),
 }
-"""Responses that every route of the baristas' port may give before it is called."""
+"""The refusals of the guards, before a route of the baristas' port is called."""
 
 ACCEPTED_SITES: Final = frozenset({b"same-origin", b"none"})
 ANOTHER_SITE: Final = "A web page of another site asked for this, which none may."
@@ -81,19 +81,19 @@ PUBLIC: Final = frozenset(
     {"/", "/menu", "/docs", "/docs/oauth2-redirect", "/openapi.json", "/compat"}
     | {"/barista", "/manager"}
 )
-"""What all may read."""
+"""The paths that need no credentials to read."""
 FILES: Final = ("/static-offline-docs/", "/screens/")
-"""What the pages of the docs and the screens consist of."""
+"""The files of the pages of the docs and the screens."""
 CALLER: Final = "caller"
-"""In a request's state: who makes it, once that was found out."""
+"""In a request's state: its caller, once known."""
 
 
 A_BARISTA: Final = Caller(Role.BARISTA)
-"""A caller whose role is all that is known."""
+"""A caller with a role, and nothing else known."""
 
 
 class StaffAuthentication:
-    """Says who makes a request on the baristas' port; it is asked once for each request."""
+    """Returns the caller of a request on the baristas' port, looked up once for each request."""
 
     def __init__(self, mode: Mode, token: str | None, authenticate: Authenticate) -> None:
         """Ask `authenticate` about all credentials but the worker token."""
@@ -102,7 +102,7 @@ class StaffAuthentication:
         self._authenticate = authenticate
 
     async def __call__(self, scope: Scope) -> Caller | None:
-        """Return who it is, None without credentials; raises Unauthenticated for wrong ones."""
+        """Return the caller, None without credentials; raises Unauthenticated for wrong ones."""
         if self._mode == "open" and not _has_credentials(scope):
             return A_BARISTA
         state = scope.setdefault("state", {})
@@ -118,7 +118,7 @@ class StaffAuthentication:
         if is_bearer and self._token is not None and compare_digest(token.strip(), self._token):
             return A_BARISTA
         if self._mode == "open" and not is_bearer and len(given) <= 1:
-            # What a proxy in front asks for, such as Basic, is not ours to check.
+            # Credentials for a proxy in front, such as Basic, are not ours to check.
             return A_BARISTA
         return await self._authenticate(scope)
 
@@ -143,8 +143,8 @@ class CredentialsGuard:
     ) -> None:
         """Pass requests of staff on to `staffs`, and those of others to `others`.
 
-        Others are those to a public path, and accounts that are no staff. Every request to an
-        `exempt` path goes to `staffs`. `on_refusal` is awaited before each 401.
+        Others are requests to a public path, and those of accounts that are not staff. Every
+        request to an `exempt` path goes to `staffs`. `on_refusal` is awaited before each 401.
         """
         self._staffs = staffs
         self._others = others
@@ -170,17 +170,17 @@ class CredentialsGuard:
         except Unauthenticated as refusal:
             await self._on_refusal(scope)
             app = refusal_response(scope, refusal)
-        except CafeRefusal as refusal:  # it could not be found out
+        except CafeRefusal as refusal:  # the caller could not be looked up
             app = refusal_response(scope, refusal)
         await app(scope, receive, send)
 
 
 def is_public(method: str, path: str) -> bool:
-    """Return whether a path needs no credentials: what it answers, or asks for, is for all.
+    """Return whether a path needs no credentials.
 
-    A browser has none to send when it opens a page: those of the docs and the screens have to be
-    public, for people to give their credentials there. They say what the source of this project
-    says.
+    A browser has none to send when it opens a page: the pages of the docs and the screens have to
+    be public, for people to enter their credentials there. They reveal only the source of this
+    project.
     """
     if path.startswith("/auth/"):
         return True
@@ -214,7 +214,7 @@ class PageGuard:
 def objection(
     headers: Iterable[tuple[bytes, bytes]], scheme: str, hosts: frozenset[str] | None
 ) -> str | None:
-    """Return why a request is refused, as a sentence; None if it is not.
+    """Return why a request is refused, as a sentence; None if it is allowed.
 
     `hosts` are the names accepted in `Host` beside addresses and localhost; None accepts any.
     """
@@ -234,7 +234,7 @@ def objection(
     return None
 
 
-@lru_cache(maxsize=64)  # the same few are looked up with every request
+@lru_cache(maxsize=64)  # each request checks one of a few
 def is_known_host(host: bytes, hosts: frozenset[str]) -> bool:
     """Return whether a `Host` is an address, localhost or one of `hosts`, with any port."""
     name = split_authority(host)[0].removesuffix(".")
@@ -251,7 +251,7 @@ def is_known_host(host: bytes, hosts: frozenset[str]) -> bool:
 def is_origin_of(origin: bytes, host: bytes, scheme: str) -> bool:
     """Return whether a page of this `Origin` was served by this `Host`.
 
-    Without TLS here there may be a proxy that has it; then the page's scheme gives the port.
+    Without TLS here, a proxy in front may have it; then the page's scheme determines the port.
     """
     match = _ORIGIN.fullmatch(origin.lower())
     if match is None:
