@@ -1,1 +1,1 @@
-"""Customers, baristas and an attacker to play with: `cafe rush` and its parts."""
+"""Simulated customers, baristas and an attacker: `cafe rush` and its parts."""

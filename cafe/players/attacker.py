@@ -1,9 +1,9 @@
 """The attacker of `cafe rush`: thousands of orders at once from one address, each on a connection.
 
 Rule: bounded in count and in time, and as cheap for this machine as possible, so that the regulars
-feel the shop under attack and not the attacker's own work. So it runs in a process of its own,
-which imports the standard library alone, and prints an Attack as JSON. A trio task for each order
-costs four times as much.
+measure the shop under attack and not the attacker's own work. So it runs in its own process, which
+imports only the standard library, and prints an Attack as JSON. A trio task for each order would
+cost four times as much.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SILENCE_SECONDS = 2.5  # a lost SYN is retransmitted after one second
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """What an attacker got; times in seconds since its start, None for what never happened."""
+    """The result of an attack; times in seconds since its start, None if it never happened."""
 
     orders: int
     answers: dict[str, int]
@@ -46,7 +46,7 @@ class Attack:
 
     @classmethod
     def parse(cls, text: str) -> Attack:
-        """Parse what the attacker's process printed."""
+        """Parse the output of the attacker's process."""
         return cls(**json.loads(text))
 
     def text(self) -> str:
@@ -95,7 +95,7 @@ class Tally:
             self.first_cut = now
 
     def result(self, orders: int) -> Attack:
-        """Return the result of an attack of so many orders; those not counted got no answer."""
+        """Return the result of an attack of `orders` orders; those not counted got no answer."""
         unanswered = orders - self.lost - self.answers.total()
         return Attack(
             orders, dict(self.answers), self.lost, unanswered, self.first_cut, self.last_answer

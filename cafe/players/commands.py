@@ -1,6 +1,6 @@
-"""`cafe baristas`, `customers`, `rush` and `providers`: the options, and what begins a play.
+"""`cafe baristas`, `customers`, `rush` and `providers`: their options and functions.
 
-Rule: the players themselves are imported when a play begins: help and a TAB need none.
+Rule: the players are imported when a command runs: help and completion need none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`cafe customers`: groups of customers who order and wait, and the summary of what they got.
+"""`cafe customers`: groups of customers who order and wait, and the summary of their outcomes.
 
 Rule: 200 or nothing. A customer orders once; any other outcome is counted and shown, not retried.
 """
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """How long one customer waited, and the outcome."""
+    """The wait of one customer, and the outcome."""
 
     waited: float
     status: int | None
     """The HTTP status, or None if there was no answer."""
     why: str = ""
-    """The limit or the reason that the answer names, or why there was none."""
+    """The limit or the reason that the answer names, or why there was no answer."""
 
     @property
     def outcome(self) -> str:
@@ -57,7 +57,7 @@ class Waits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a crowd of customers got."""
+    """The outcomes of a crowd of customers."""
 
     customers: int
     served: tuple[float, ...]
@@ -67,7 +67,7 @@ class Summary:
 
     @classmethod
     def of(cls, visits: Sequence[Visit], customers: int) -> Summary:
-        """Sum up the visits of so many customers; those without a visit were still waiting."""
+        """Sum up the visits of `customers` customers; those without a visit were still waiting."""
         others = Counter(visit.outcome for visit in visits if visit.status != HTTPStatus.OK)
         if unfinished := customers - len(visits):
             others["gave up at the end"] = unfinished
@@ -89,7 +89,7 @@ class Summary:
         )
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return it as rows of a name and a value; the same names for every summary."""
+        """Return rows of a name and a value; the same names for every summary."""
         others = "\n".join(f"{count} x {outcome}" for outcome, count in self.others)
         waits = self.waits or repeat(None)
         return [
@@ -170,7 +170,7 @@ class Crowd:
         self.visits.append(Visit(trio.current_time() - start, status, printable(why)))
 
     def summary(self) -> Summary:
-        """Sum up what the customers got so far."""
+        """Sum up the outcomes of the customers so far."""
         return Summary.of(self.visits, self.customers)
 
     def line(self) -> str:
@@ -208,7 +208,7 @@ async def _play(crowd: Crowd, retry_for: float) -> None:
 
 
 def play(crowd: Crowd, retry_for: float) -> bool:
-    """Let a crowd order and wait, and print what it got; return whether all got a coffee."""
+    """Let a crowd order and wait, and print the outcomes; return whether all got a coffee."""
     trio.run(_play, crowd, retry_for)
     summary = crowd.summary()
     plain_console().print(comparison({"customers": summary}))

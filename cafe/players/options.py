@@ -1,4 +1,4 @@
-"""The options of the players' commands: how their values are parsed, and what they are for.
+"""The options of the players' commands, with the parsers of their values.
 
 Rule: a value is parsed once, here; the error for a wrong one is a sentence that repeats it.
 """
@@ -42,13 +42,13 @@ class Manner(StrEnum):
 
     ACCEPT = "accept"
     REFUSE = "refuse"
-    """402, and nothing is done."""
+    """It does nothing, and answers 402."""
     FAIL = "fail"
-    """500, and nothing is done."""
+    """It does nothing, and answers 500."""
     LOSE = "lose"
-    """It is done, and answered with 500."""
+    """It does what was asked, and answers 500."""
     STALL = "stall"
-    """It is done, and answered when the manner is changed."""
+    """It does what was asked, and answers when the manner is changed."""
 
 
 AMERICANO = Span(30, 60)
@@ -58,7 +58,7 @@ BETWEEN_GROUPS = Span(1, 3)
 
 def seeded_random(seed: int | None, name: str = "") -> Random:
     """Return a random generator, the same for the same seed and name; unseeded for None."""
-    # S311 warns of random for cryptography, which this is not.
+    # S311 warns of `random` in cryptography; this is a simulation.
     return Random(None if seed is None else f"{seed} {name}")  # noqa: S311
 
 

@@ -1,7 +1,7 @@
 """`cafe providers`: stand-ins for the providers and the booking program that the shop calls.
 
-Rule: on loopback only. They are for trying out and for tests: nothing is charged, and no request
-for a table is decided.
+Rule: they listen on loopback only. They are for trying out and for tests: nothing is charged, and
+no request for a table is decided.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SETTINGS = {
     "CAFE_NOTIFICATION_URL": "notifications",
     "CAFE_BOOKING_WEBHOOK": "bookings",
 }
-"""By setting, the path that it names."""
+"""By setting: the path for its URL."""
 MOST_CONNECTIONS = 1_000
 
 

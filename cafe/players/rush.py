@@ -1,7 +1,7 @@
 """`cafe rush`: the whole scenario in one command, first without and then with an attacker.
 
-Rule: the phases differ in the attacker alone: each has a new shop in a subprocess, the same groups
-and the same brewing times. However a phase ends, its shop gets SIGTERM, and has exited afterwards.
+Rule: the phases differ only in the attacker: each has a new shop in a subprocess, the same groups
+and the same brewing times. However a phase ends, its shop gets SIGTERM, and is waited for.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def _last_line(log: IO[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What both phases have in common."""
+    """The parameters of both phases."""
 
     regulars: int
     groups: Span
@@ -227,7 +227,7 @@ async def _attack(url: str, orders: int) -> Attack:
 
 
 def pages_of(shop: ShopAddresses) -> list[str]:
-    """Return where a shop can be watched in a browser, a line a page."""
+    """Return a line for each page in which a shop can be watched in a browser."""
     guests, baristas = (urljoin(url, "/") for url in (shop.client, shop.worker))
     return [
         f"  the ready board: {guests}board",
@@ -269,7 +269,7 @@ def require_address(address: str) -> None:
 
 
 def attack_title(orders: int) -> str:
-    """Return what stands above the result of an attack."""
+    """Return the title of the result of an attack."""
     return f"The attacker, {_ATTACKER}, ordered {orders} at once:"
 
 
@@ -289,9 +289,9 @@ def _print_result(scenario: Scenario, calm: Phase, attacked: Phase, speed: float
 
 
 def play(scenario: Scenario, speed: float, *, watch: bool = False) -> bool:
-    """Play both phases and print what each side got; return whether all regulars got a coffee.
+    """Play both phases and print the results; return whether all regulars got a coffee.
 
-    `watch`: print where each shop's pages are, too.
+    `watch`: also print the URLs of each shop's pages.
 
     Raises PlayerError.
     """

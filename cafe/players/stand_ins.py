@@ -2,8 +2,8 @@
 
 Charges, refunds, notifications, and requests for tables each have one.
 
-Rule: they keep the promises of real ones: what is asked with one key is done once, however often it
-is asked. In which manner they answer can be set at the start, and while they run.
+Rule: they are idempotent, like real ones: a request with a key takes effect once, however often it
+is sent. Their manner of answering can be set at the start, and while they run.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from cafe.players.options import Manner
 
 NOTIFICATION_ID: Final = "webhook-id"
 NOTIFIED: Final = ("notifications", "bookings")
-"""Those that are told of events; the others are asked for payments."""
+"""The stand-ins that get notifications; the others get payment requests."""
 STATUSES: Final = {Manner.REFUSE: 402, Manner.FAIL: 500, Manner.LOSE: 500}
 Members = dict[str, Any]
 
 
 @dataclass
 class StandIn:
-    """One provider: what it has done, by key, and how it answers."""
+    """One provider: its effects by key, and its manner of answering."""
 
     manner: Manner = Manner.ACCEPT
     done: dict[str, Members] = field(default_factory=dict[str, Members])
@@ -40,13 +40,13 @@ class StandIn:
     """Set when the manner is changed."""
 
     def behave(self, manner: Manner) -> None:
-        """Answer in another manner from now on; those that are stalled are answered."""
+        """Answer in another manner from now on; stalled requests are answered."""
         self.manner = manner
         self.changed.set()
         self.changed = trio.Event()
 
     async def answer(self, request: Request, key: str | None) -> Response:
-        """Do what is asked for with a key, once, and answer as the manner says."""
+        """Record the effect of a request with a key, once, and answer in the current manner."""
         body = await request.body()
         if not key:
             return _said(400, "There is no key.")
@@ -70,7 +70,7 @@ class StandIn:
         return JSONResponse({"id": known["id"], "status": "done"})
 
     def listed(self) -> list[Members]:
-        """Return what was done, in sequence: key, id, body, and how often it was asked for."""
+        """Return the effects in sequence: key, id, body, and how often each was asked for."""
         return list(self.done.values())
 
 
@@ -117,7 +117,7 @@ class Providers:
 
 def _asked_at(path: str, stand_in: StandIn, header: str) -> Route:
     async def ask(request: Request) -> Response:
-        # A notification without a signature has no header; its event is what makes it one.
+        # A notification may lack this header; its body has the event's id.
         key = request.headers.get(header)
         try:
             if key is None and header == NOTIFICATION_ID:
