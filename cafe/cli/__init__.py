@@ -1,4 +1,4 @@
-"""The command line's entry point: what ends the process, and how Ctrl-C and SIGTERM do.
+"""The command line's entry point, with the handlers of Ctrl-C and SIGTERM.
 
 Rule: nothing is imported before `main` runs, and handlers come before the imports, which take most
 of a start. As process 1 of a container, a signal that has no handler is lost: the kernel ignores
@@ -15,7 +15,7 @@ import signal
 import sys
 
 BY_SIGNAL = 128
-"""Added to a signal's number: the exit code that a shell reports for what the signal has ended."""
+"""Plus a signal's number: the exit code that a shell reports for a process that it ended."""
 INTERRUPTED = BY_SIGNAL + signal.SIGINT
 
 
@@ -49,8 +49,8 @@ def main() -> None:
 def exit_on_termination(*, serves: bool) -> None:
     """Let SIGTERM end the process at once.
 
-    With exit code 0 where it `serves`: a shop that is not open yet, or no longer, has shut down in
-    good order. While it is open it handles the signal itself.
+    With exit code 0 if it `serves`: a shop that is not open yet, or no longer, has nothing to clean
+    up. While it is open it handles the signal itself.
     """
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _exit_well if serves else exit_at_once)

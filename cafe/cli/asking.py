@@ -1,7 +1,7 @@
-"""How a command for people asks a shop that runs: one request after the other, over HTTP.
+"""The HTTP client with which a command for people asks a running shop, one request at a time.
 
-Rule: the standard library's client. Importing httpx takes longer than an order; a command asks at
-most a few times, and needs no tasks. What cannot be asked, or is refused, is one line.
+Rule: it is the standard library's. Importing httpx takes longer than an order, and a command makes
+only a few requests. A failed or refused request is one line.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from typer.exceptions import TyperException
 from cafe.operations.printable import printable
 
 SECONDS: Final = 30.0
-"""How long an answer may take, beyond what the shop was asked to wait."""
+"""The time-out of an answer, beyond the time that the shop was asked to wait."""
 MOST_BYTES: Final = 16 * 1024 * 1024
-"""Of one answer."""
+"""The most bytes that are read of one answer."""
 PREFIX: Final = re.compile(r"/api/v1/(?:client|worker)$")
 NEXT: Final = re.compile(r'<([^>]*)>; *rel="?next"?')
 
 Shown = dict[str, Any]
-"""One order, as the shop shows it."""
+"""One order, in the JSON of the shop."""
 
 
 Members = Mapping[str, Any]
-"""The members that an answer has at least: None, or of a list what each of its objects has."""
+"""By required member of an answer: None, or for a list the required members of its objects."""
 
 
 def of_names(text: str) -> Members:
@@ -59,22 +59,22 @@ class RefusedError(TyperException):
 
 
 class Answer(NamedTuple):
-    """What the shop has answered: a success."""
+    """A successful answer of the shop."""
 
     status: int
     body: Any
-    """Of JSON; None without a body."""
+    """The decoded JSON; None without a body."""
     following: str | None
     """The query of the next page of a list."""
 
 
 class Port:
-    """One of the two ports of a shop that runs, as a command is told where it is."""
+    """One of the two ports of a running shop, at the URL that a command was given."""
 
     def __init__(
         self, url: str, app: Literal["client", "worker"], token: str | None = None
     ) -> None:
-        """Ask at a URL as `parse_url` returns it; raises BadParameter for what is no token."""
+        """Ask at a URL as `parse_url` returns it; raises BadParameter for a malformed token."""
         if token is not None and not (token.isascii() and token.isprintable()):
             raise typer.BadParameter("A token has printable ASCII characters only.")
         self._place = urlsplit(url)
@@ -82,7 +82,7 @@ class Port:
         self._token = token
 
     def get(self, path: str, members: Members, **options: Any) -> Answer:
-        """Ask for what is at a path of the app; as `ask`."""
+        """Send a GET request for a path of the app; as `ask`."""
         return self.ask("GET", path, members, **options)
 
     def post(self, path: str, members: Members, body: object = None, **options: Any) -> Answer:
@@ -100,10 +100,10 @@ class Port:
         wait: float = 0.0,
         may_be_empty: bool = False,
     ) -> Answer:
-        """Return the answer, for which the shop may take `wait` seconds more than usual.
+        """Return the answer, for which the shop may take SECONDS and `wait` seconds more.
 
-        Raises NotAnsweredError, and RefusedError also if the answer lacks one of the members, or
-        its body where it may not be empty.
+        Raises NotAnsweredError, or RefusedError, also if the answer lacks one of the members, or a
+        body unless it `may_be_empty`.
         """
         sent = {"Content-Type": "application/json"} if body is not None else {}
         if self._token is not None:
@@ -127,7 +127,7 @@ class Port:
 
     @property
     def where(self) -> str:
-        """The URL, without a password that it may have."""
+        """The URL, without its password if it has one."""
         return printable(f"{self._place.scheme}://{self._place.netloc.rpartition('@')[2]}")
 
     def _connection(self, seconds: float) -> HTTPConnection:
@@ -169,21 +169,21 @@ class Port:
 
 
 def parse_url(value: str) -> str:
-    """Parse the URL of one of the shop's ports, with or without what `cafe serve` prints behind it.
+    """Parse the URL of one of the shop's ports, with or without the path that `cafe serve` prints.
 
-    Raise BadParameter for anything else.
+    Raises BadParameter for any other text.
     """
     return PREFIX.sub("", parse_full_url(value)).rstrip("/")
 
 
 def parse_full_url(value: str) -> str:
-    """Parse the URL of one of the shop's ports; its prefix stays, for what a proxy may do with it.
+    """Parse the URL of one of the shop's ports; its prefix stays, since a proxy may need it.
 
-    Raise BadParameter for anything else.
+    Raises BadParameter for any other text.
     """
     try:
         place = urlsplit(value)
-        _ = place.port  # raises ValueError for what is no port
+        _ = place.port  # raises ValueError for an invalid port
     except ValueError:
         place = urlsplit("")
     is_plain = value.isascii() and value.isprintable() and " " not in value
@@ -207,7 +207,7 @@ def _holds(value: object, inner: Members | None) -> bool:
 
 
 def live_orders(worker: Port, barista: str | None = None) -> Iterator[Shown]:
-    """Yield the orders that wait or are in preparation, or those that one barista has in hand."""
+    """Yield the orders that wait or are in preparation, or only those in a barista's hand."""
     query: str | None = query_of(barista=barista)
     while query is not None:
         answer = worker.get(f"/orders?{query}", LISTED)
@@ -216,5 +216,5 @@ def live_orders(worker: Port, barista: str | None = None) -> Iterator[Shown]:
 
 
 def query_of(**given: object) -> str:
-    """Return a query of what is not None."""
+    """Return a query of the values that are not None."""
     return urlencode({name: value for name, value in given.items() if value is not None})

@@ -1,8 +1,8 @@
 """The commands of `cafe`: each is imported only when it is used, and run to an exit code.
 
-Rule: a command is one line in COMMANDS, with the first sentence of its help; so `cafe --help` and a
-TAB import none. An expected error is one line on stderr and an exit code: no traceback, and no box
-of help.
+Rule: a command is one line in COMMANDS, with the first sentence of its help; so `cafe --help` and
+completion import none. An expected error is one line on stderr and an exit code: no traceback, and
+no box of help.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from cafe.cli.streams import NOT_WRITTEN, flush_output, print_error
 
 
 class Command(NamedTuple):
-    """Where a command is, and what `cafe --help` says of it."""
+    """The module of a command, and its line in `cafe --help`."""
 
     module: str
     """It has the command under the same name, a function or a Typer.
 
-    What is a keyword of Python has a `_` behind it there.
+    The name has a `_` at the end if it is a keyword of Python.
     """
     about: str
     """The first line of its help; a test compares them."""
@@ -92,14 +92,14 @@ COMMANDS: Final = {
 }
 
 PLAIN_TEXT: Final = None
-"""Help without boxes: rich takes longer to import than all else that help needs."""
+"""Help without boxes: importing rich takes longer than all the rest of help."""
 
 
 def run(app: typer.Typer, args: Sequence[str]) -> int:
     """Run `app` and return its exit code: 2 for wrong usage, or that of the error raised.
 
-    If the output cannot be written, as on a full device, that is one line and NOT_WRITTEN; if its
-    reader has closed the pipe, as `head` does, the exit code alone.
+    If the output cannot be written, as on a full device, it prints one line and returns
+    NOT_WRITTEN; if its reader has closed the pipe, as `head` does, it prints nothing.
     """
     try:
         status = _run(app, args)
@@ -131,7 +131,7 @@ def _run(app: typer.Typer, args: Sequence[str]) -> int:
 
 
 def without_jargon(said: str) -> str:
-    """Return what pydantic says of a wrong value, without what is for programmers."""
+    """Return pydantic's message about a wrong value, without the parts for programmers."""
     said, cut, _ = said.replace(": Value error, ", ": ").partition(", unable to parse")
     return f"{said}." if cut else said
 
@@ -156,7 +156,7 @@ class LazyGroup(TyperGroup):
         return name, command, rest
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Return what may follow `cafe`."""
+        """Return the completions after `cafe`."""
         _complete_without_rich()
         return super().shell_complete(ctx, incomplete)
 
@@ -166,9 +166,9 @@ class LazyGroup(TyperGroup):
 
 
 def _complete_without_rich() -> None:
-    """Let typer believe, from now on, that rich is not installed, unless a command has imported it.
+    """Make rich look as if it were not installed, unless a command has imported it.
 
-    It would import rich to read markup in the help of what is completed, and there is none.
+    typer would import it to read markup in the help of completions, which have none.
     """
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type] # None is documented
 
@@ -194,7 +194,7 @@ def make_app() -> typer.Typer:
 
 
 def loaded(name: str) -> Any:
-    """Return a command, as typer makes it of its function or of its Typer."""
+    """Return typer's command object, made of the command's function or Typer."""
     command = imported(name)
     alone = typer.Typer(add_completion=False, rich_markup_mode=PLAIN_TEXT)
     alone.callback()(_stand_in)  # so that it is a group with the one command in it
@@ -207,17 +207,17 @@ def loaded(name: str) -> Any:
 
 
 def imported(name: str) -> Any:
-    """Import a command's module, and return the function or the Typer that is the command."""
+    """Import a command's module, and return its function or Typer."""
     return getattr(import_module(COMMANDS[name].module), attribute_of(name))
 
 
 def attribute_of(name: str) -> str:
-    """Return how a command's module calls it: `import` is a keyword of Python."""
+    """Return a command's name in its module: `import` is a keyword of Python."""
     return f"{name}_" if iskeyword(name) else name
 
 
 def _stand_in() -> None:
-    """Do nothing: typer needs a function for what is not loaded."""
+    """Do nothing: typer needs a function for a command that is not loaded."""
 
 
 def print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value

@@ -1,7 +1,7 @@
-"""`cafe order`, `start`, `finish` and `orders`: the counter of a shop that runs, for people.
+"""`cafe order`, `start`, `finish` and `orders`: the counter of a running shop, for people.
 
-Rule: each is one or a few requests, as any client makes them. People get a sentence or a table,
-programs get with --json what the shop has answered.
+Rule: each makes one or a few requests, like any client. It prints a sentence or a table for people,
+and with --json the shop's answer for programs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cafe.cli.streams import print_error
 from cafe.operations.printable import printable
 
 WAIT: Final = 30
-"""Seconds for which one request is held by the shop."""
+"""Seconds for which the shop may hold one request."""
 UNFINISHED: Final = ("waiting", "preparation")
 NOTHING_TO_DO: Final = 1
 """The exit code of `cafe start` when no order waits."""
@@ -195,7 +195,7 @@ def order_meant(found: list[Shown], number: int | None) -> Shown:
 
 
 def say_where(placed: Shown, said: str = "") -> str:
-    """Print where an order stands, in the shop's own words, if that is news; return them."""
+    """Print the status of an order, in the shop's words, unless `said` before; return them."""
     message = str(placed["message"])
     if message != said:
         eta = placed["eta_seconds"]
@@ -205,5 +205,5 @@ def say_where(placed: Shown, said: str = "") -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print JSON in ASCII: what is unprintable in it is escaped."""
+    """Print JSON in ASCII, so unprintable characters are escaped."""
     print(json.dumps(value, indent=2))

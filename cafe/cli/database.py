@@ -1,8 +1,8 @@
 """`cafe db`: the commands that work on the shop's database itself.
 
 Rule: `check` and `backup` only read, and may run beside a shop; the others own the database, so no
-shop may run meanwhile. What a command needs is imported when it runs: its help and a TAB need none
-of it.
+shop may run meanwhile. A command imports what it needs when it runs, not for its help and
+completion.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ db = typer.Typer(
 
 @contextmanager
 def whole_database(option: str | None, shop: str | None = None) -> Generator[str]:
-    """Yield the database's URL, as `shop_database`, once the tables of all departments are known.
+    """Yield the database's URL, like `shop_database`, after importing all departments' tables.
 
-    Otherwise a migration would make some of them only.
+    Otherwise a migration would create only some of them.
     """
     with importing():
         from cafe.cli.ledgers import shop_database  # noqa: PLC0415 - not for help

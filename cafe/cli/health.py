@@ -1,9 +1,9 @@
 """`cafe health`: asks the shop on this machine whether it serves, for a container's health check.
 
 Rule: an orchestrator runs this every few seconds beside a shop that needs the processor, so it
-imports little: no settings with their checks, no hypercorn, no HTTP client. `cafe serve` has
-refused a file that is wrong; from the same variables and the same file this reads where the
-customers' port is, and asks `/livez` there.
+imports little: no settings with their checks, no hypercorn, no HTTP client. It finds the customers'
+port from the same variables and the same file as `cafe serve`, which refuses a wrong file, and asks
+`/livez` there.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from cafe.operations.printable import printable
 from cafe.variables import variables
 
 SECONDS = 2.0
-"""How long the shop may take to answer."""
+"""The time-out of the shop's answer."""
 UNHEALTHY = 1
-"""The exit code if it does not."""
+"""The exit code if the shop does not answer 200 in time."""
 DEFAULT_CONFIG = "hypercorn_client.toml"
 DEFAULT_BIND = "127.0.0.1:8080"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
-"""Where a port that is open on all addresses is asked, on this machine."""
+"""The address to ask for a port that is open on all addresses."""
 LAST_PORT = 65535
 OK = b"HTTP/1.1 200 "
 
@@ -34,7 +34,7 @@ class UnhealthyError(Exception):
 
 
 class Place(NamedTuple):
-    """Where the customers' port is."""
+    """The address of the customers' port."""
 
     host: str
     port: int
@@ -67,7 +67,7 @@ def health() -> int:
 
 
 def find_place() -> Place:
-    """Return where the settings put the customers' port; raises UnhealthyError."""
+    """Return the address of the customers' port by the settings; raises UnhealthyError."""
     given = variables(["client_bind", "client_config"])
     config = _read(given.get("client_config"))
     bind: Any = given.get("client_bind") or config.get("bind") or DEFAULT_BIND
@@ -82,7 +82,7 @@ def find_place() -> Place:
 
 
 def _read(named: str | None) -> dict[str, Any]:
-    """Return what the toml file holds; nothing if it is missing and was not named."""
+    """Return the contents of the TOML file; empty if it is missing and was not named."""
     path = named or DEFAULT_CONFIG
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - importing pathlib costs time
@@ -120,7 +120,7 @@ def ask(place: Place) -> None:
 
 
 def connect(place: Place) -> socket.socket:
-    """Open a connection to the shop, with TLS if it speaks that.
+    """Open a connection to the shop, with TLS if its port has it.
 
     Its certificate is not verified: nothing secret is sent, and a certificate that was renewed on
     disk while the shop runs is no reason to restart it.
@@ -128,7 +128,7 @@ def connect(place: Place) -> socket.socket:
     plain = socket.create_connection((place.host, place.port), SECONDS)
     if not place.has_tls:
         return plain
-    import ssl  # noqa: PLC0415 - most shops do without
+    import ssl  # noqa: PLC0415 - most shops do not need it
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

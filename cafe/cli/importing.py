@@ -1,6 +1,6 @@
-"""`cafe import`: what another system has exported, in one transaction.
+"""`cafe import`: imports the export of another system, in one transaction.
 
-Rule: as in `taking_over.py`, which does it.
+Rule: that of `taking_over.py`, which does it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cafe.cli.options import DatabaseUrl
 from cafe.operations.printable import printable
 
 SYSTEMS: Final = ("functech", "courier-service", "restaurant-booking", "coffee-shop")
-"""Those whose exports are understood; a test compares them with what there is."""
+"""The systems whose exports can be imported; a test compares them with the code's."""
 
 
 def import_(

@@ -1,7 +1,7 @@
-"""How a command imports what it needs: when it runs, since its help and a TAB need none of it.
+"""The late imports of a command: when it runs, since its help and completion need none of them.
 
-Rule: what a command's help needs is imported at the top of its module, all else in an `importing`
-block of its function.
+Rule: modules that a command's help needs are imported at the top of its module, all others in an
+`importing` block of its function.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cafe.cli import exit_on_interrupt, raise_on_interrupt
 def importing(*, without: Sequence[str] = ()) -> Generator[None]:
     """Let Ctrl-C end the process at once in the block, as while `main` imports.
 
-    Packages in `without` look in it as if they were not installed.
+    In the block, packages in `without` look as if they were not installed.
     """
     exit_on_interrupt()
     try:

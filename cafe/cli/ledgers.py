@@ -1,7 +1,7 @@
-"""How a command finds the shop's database.
+"""The shop's database for commands that work on it.
 
-Rule: it is the one that `cafe serve` would open, with the same variable and option; what is wrong
-with it is one line and exit code 2.
+Rule: it is the one that `cafe serve` would open, with the same variable and option; an error is one
+line and exit code 2.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class UnusableDatabaseError(TyperException):
 
 @contextmanager
 def shop_settings(**options: object) -> Generator[Settings]:
-    """Yield the settings; raise UnusableDatabaseError for what is wrong with them or the ledger."""
+    """Yield the settings; raises UnusableDatabaseError for an error in them or of the ledger."""
     try:
         yield read_settings(options)
     except (LedgerError, SettingsError) as error:
@@ -33,6 +33,6 @@ def shop_settings(**options: object) -> Generator[Settings]:
 
 @contextmanager
 def shop_database(option: str | None, shop: str | None = None) -> Generator[str]:
-    """Yield the database's URL; raise UnusableDatabaseError for whatever is wrong with it."""
+    """Yield the database's URL; raises UnusableDatabaseError for any error of the database."""
     with shop_settings(database_url=option, shop=shop) as settings:
         yield settings.ledger_url

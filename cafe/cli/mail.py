@@ -1,6 +1,6 @@
-"""`cafe mail`: the letters to guests, the text of one, and to have it attempted again.
+"""`cafe mail`: lists letters to guests, shows one with its text, and retries them.
 
-Rule: as in `outgoing.py`, which does what letters have in common with notifications.
+Rule: that of `outgoing.py`, which does what letters and notifications share.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def retry(
 
 
 def lines_of(shown: Shown) -> list[str]:
-    """Return what is printed of a letter."""
+    """Return the lines that are printed of a letter."""
     heads = {
         "To": shown["address"],
         "Subject": shown["subject"],

@@ -1,7 +1,7 @@
-"""How a command manages the shop: by the managers' routes, whether the shop runs or not.
+"""The requests of commands that manage the shop: to the managers' routes, running or not.
 
-Rule: it makes requests, and `operator_client.py` says of which shop. What is refused is one line
-and exit code 2.
+Rule: a command makes requests; `operator_client.py` chooses the shop. A refusal is one line and
+exit code 2.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def managed(
 ) -> T:
     """Return what `work` returns, given a client that makes its requests as a manager.
 
-    Raises CommandRefusedError, in one line, for all that a command can meet.
+    Raises CommandRefusedError, in one line, for every expected error.
     """
     with importing():
         from cafe.cli.operator_client import run_with_client  # noqa: PLC0415 - not for help

@@ -1,6 +1,6 @@
-"""`cafe menu`: the whole menu from a file, or into one.
+"""`cafe menu`: imports the whole menu from a file, or exports it into one.
 
-Rule: each command is a request of a manager, to the shop that runs or to the house opened here. A
+Rule: each command is a request of a manager, to the running shop or to the house opened here. A
 file with an error changes nothing, and the error names the file, the line and the member.
 """
 
@@ -80,12 +80,15 @@ def export_menu(file: FileArgument, database_url: DatabaseUrl = None, url: ShopU
 
 
 def counted(products: int) -> str:
-    """Return how many products there are, for people."""
+    """Return the number of products, for people."""
     return f"{products} product" if products == 1 else f"{products} products"
 
 
 def read_bytes(file: str, most: int) -> bytes:
-    """Return what a file holds, and no more than shows that it is too large."""
+    """Return the content of a file, at most `most` bytes and one, which shows that it is too large.
+
+    Raises CommandRefusedError.
+    """
     try:
         if file == STANDARD:
             if sys.stdin is None:  # it was closed
@@ -98,9 +101,9 @@ def read_bytes(file: str, most: int) -> bytes:
 
 
 async def replace_menu(client: httpx.AsyncClient, read: MenuFile) -> list[Any]:
-    """Make the menu that was read the shop's; return its products.
+    """Replace the shop's menu by the one that was read; return its products.
 
-    Raises MenuFileError with the line of what the shop refuses, and CommandRefusedError.
+    Raises MenuFileError with the line that the shop refuses, or CommandRefusedError.
     """
     response = await client.put("/admin/menu", json=read.menu.model_dump())
     if response.is_client_error:

@@ -1,6 +1,6 @@
-"""`cafe notifications`: what was not delivered, and to have it attempted again.
+"""`cafe notifications`: lists notifications, and retries them.
 
-Rule: as in `outgoing.py`, which does it.
+Rule: that of `outgoing.py`, which does it.
 """
 
 from __future__ import annotations

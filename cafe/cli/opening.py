@@ -1,6 +1,6 @@
-"""What `cafe serve`, `house` and `front` do: read the settings, run, say in one line what is wrong.
+"""Runs `cafe serve`, `house` and `front`: reads the settings, runs the shop, reports errors.
 
-Rule: whatever happens, the log's form is that of the settings, and an expected error is no
+Rule: the log's form is always that of the settings, and an expected error is one line without a
 traceback.
 """
 
@@ -37,7 +37,7 @@ CRASHED = 1
 
 
 Run = Callable[[Settings, Callable[[str], None], Departments], Awaitable[None]]
-"""Runs one kind of process, given where to announce its addresses, until it has shut down."""
+"""Runs one kind of process until it has shut down; its second argument announces addresses."""
 
 
 def open_shop(
@@ -79,13 +79,13 @@ def _open_shop(
 
 
 def log_format_of(options: Mapping[str, str | None]) -> Format:
-    """Return the form of the log, even where another setting is wrong; console if this one is."""
+    """Return the form of the log, even if another setting is wrong; console if this one is."""
     text = options.get("log_format") or variables(["log_format"]).get("log_format", "auto")
     return next((one for one in get_args(Format) if one == text), "console")
 
 
 def say(log_format: Format, level: Literal["warning", "error"], sentence: str) -> None:
-    """Write a sentence about the settings or the end on stderr, in the form that the log has."""
+    """Write a sentence about the settings or the end on stderr, in the form of the log."""
     if not is_json(log_format):
         print_error(f"cafe: {'warning: ' if level == 'warning' else ''}{sentence}")
         return
@@ -97,11 +97,11 @@ def say(log_format: Format, level: Literal["warning", "error"], sentence: str) -
 
 
 def collect_garbage_less_often() -> None:
-    """Exclude what is imported from garbage collection, and raise the collector's thresholds.
+    """Exclude imported objects from garbage collection, and raise the collector's thresholds.
 
-    What has been imported lives as long as the process. A waiting customer is some hundreds of
-    objects, which survive many collections, and are freed by their reference counts when the
-    coffee is ready. With 200 customers Python's default thresholds cost a seventh of the CPU.
+    Imported objects live as long as the process. A waiting customer is some hundreds of objects,
+    which survive many collections, and are freed by their reference counts when the coffee is
+    ready. With 200 customers Python's default thresholds cost a seventh of the CPU.
     """
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -116,7 +116,7 @@ def announce(line: str) -> None:
 
 
 def announce_as_json(line: str) -> None:
-    """Announce as `announce` does, with a line of JSON, as all others of the process are."""
+    """Announce as `announce` does, with a line of JSON, like all other lines of the process."""
     _print_line(line, json_line("open", detail=line))
 
 

@@ -1,8 +1,8 @@
-"""The client with which a command makes a manager's requests: to this shop, wherever it is.
+"""The client with which a command makes a manager's requests to the shop, running or not.
 
 Rule: one way. If the database is free, the house is opened in this process, without ports; if a
 shop uses it, its baristas' port is asked, with a token for this request that is signed with the
-shop's own secret: who can read that may manage the shop.
+shop's own secret: a process that can read the secret may manage the shop.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from cafe.shop.ports import default_file
 
 T = TypeVar("T")
 SECONDS: Final = 30.0
-"""How long the shop may take to answer."""
+"""The time-out of the shop's answer."""
 
 
 class OperatorAuth(httpx.Auth):
@@ -54,9 +54,9 @@ async def manager_client(
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """Yield a client of the staff's app that makes its requests as a manager.
 
-    `url` is that of a shop that runs. Without it the database decides: the house is opened here, or
-    if a shop uses the database, that shop is asked where its settings put it. Raises LedgerError,
-    SettingsError or ConfigError.
+    `url` is that of a running shop. Without it the house is opened here, or if a shop uses the
+    database, that shop is asked at the port of these settings. Raises LedgerError, SettingsError or
+    ConfigError.
     """
     async with AsyncExitStack() as stack:
         client: httpx.AsyncClient | None = None
@@ -72,7 +72,7 @@ async def manager_client(
 
 
 def running_shop(settings: Settings, url: str | None) -> httpx.AsyncClient:
-    """Return a client of a shop that runs; raises LedgerError, SettingsError or ConfigError."""
+    """Return a client of a running shop; raises LedgerError, SettingsError or ConfigError."""
     tokens = tokens_of(find_secret(settings))
     verify = httpx.create_ssl_context() if url and url.startswith("https:") else None
     if url is None:
@@ -87,7 +87,7 @@ def running_shop(settings: Settings, url: str | None) -> httpx.AsyncClient:
 
 
 def worker_url(settings: Settings) -> tuple[str, ssl.SSLContext | None]:
-    """Return where the baristas' port is on this machine, and how to verify its certificate.
+    """Return the URL of the baristas' port on this machine, and a context that trusts it.
 
     Raises ConfigError, or SettingsError for a port that is chosen at each start.
     """
@@ -117,7 +117,7 @@ def trusting(config: ServerConfig) -> ssl.SSLContext:
 
 
 def refuse_memory(settings: Settings) -> None:
-    """Raise SettingsError for a database in memory: what a command stored there would be lost."""
+    """Raise SettingsError for a database in memory: a command's changes there would be lost."""
     if is_in_memory(parse_address(settings.ledger_url)):
         raise SettingsError(
             "CAFE_DATABASE_URL: a database in memory is lost with its process; name a file, or "
@@ -150,9 +150,9 @@ def run_with_client(
 
 
 def no_answer(error: httpx.RequestError) -> str:
-    """Return what a command says of a request without an answer: where it went, and why."""
+    """Return the error of a request without an answer: its URL, and why there was none."""
     url = error.request.url
-    asked = f"{url.scheme}://{url.netloc.decode()}"  # without a password that --url may have
+    asked = f"{url.scheme}://{url.netloc.decode()}"  # without a password in --url
     why = str(error).rstrip(".") or type(error).__name__
     return (
         f"The shop cannot be asked at {asked}: {why}. "
@@ -161,7 +161,7 @@ def no_answer(error: httpx.RequestError) -> str:
 
 
 def set_up_quiet_logs() -> None:
-    """Log only what is worth a line to who gives a command: errors, on standard error."""
+    """Log only errors, on standard error."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -1,7 +1,7 @@
 """The options that several commands have, and the exit code for a wrong one.
 
-Rule: it imports no settings, so that help and a TAB cost little; a test holds what is said here of
-a setting against the setting.
+Rule: it imports no settings, so that help and completion are fast; a test compares the texts about
+settings here with the settings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typer
 from cafe.cli.asking import parse_full_url
 
 WRONG_SETTING: Final = 2
-"""The exit code for wrong usage: of the command line, a setting, or what the shop refuses."""
+"""The exit code for a wrong command line or setting, or for a request that the shop refuses."""
 DATABASE_URL: Final = (
     "the database: sqlite:///FILE, sqlite:// for memory only, or "
     "postgresql+psycopg://USER:PASSWORD@HOST/NAME "

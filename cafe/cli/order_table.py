@@ -1,7 +1,7 @@
 """Orders as a table, once or live.
 
-Rule: texts of customers are escaped. A live table shows what fits on the terminal, and goes on when
-the shop cannot be asked for a while.
+Rule: texts of customers are escaped. A live table shows the rows that fit on the terminal, and goes
+on while the shop cannot be reached.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PAUSE: Final = 1.0
-"""Seconds between two looks."""
+"""Seconds between two updates."""
 FRAME: Final = 6
 """Lines of a live table that are not orders."""
 MOST_ON_PAGE: Final = 500
@@ -26,7 +26,7 @@ _MINUTES_FROM: Final = 120.0
 
 
 def duration(seconds: float) -> str:
-    """Return seconds for people: in minutes from two on."""
+    """Return a duration for people: from two minutes on in minutes."""
     if seconds < _MINUTES_FROM:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -35,7 +35,7 @@ def duration(seconds: float) -> str:
 
 def table_of(found: Sequence[Shown]) -> Table:
     """Return a table of orders."""
-    # Imported late, because commands that print a sentence need no rich.
+    # Imported late: commands that print a sentence do not need rich.
     from rich.box import SIMPLE  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -55,7 +55,7 @@ def table_of(found: Sequence[Shown]) -> Table:
 def show_live(
     shop: Port, *, pause: Callable[[float], object], console: Console | None = None
 ) -> None:
-    """Draw the orders again and again, until Ctrl-C.
+    """Draw the orders repeatedly, until Ctrl-C.
 
     Raises NotAnsweredError if the shop cannot be asked even once, and RefusedError.
     """
@@ -76,7 +76,7 @@ def show_live(
 
 
 def look(shop: Port, height: int) -> Group:
-    """Return how many orders there are, and a table of the oldest, as many as fit."""
+    """Return a table of the oldest orders, as many as fit, under their counts by status."""
     from rich.console import Group  # noqa: PLC0415 - as above
 
     rows = max(1, min(height - FRAME, MOST_ON_PAGE))

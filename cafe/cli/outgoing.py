@@ -1,7 +1,7 @@
-"""What `cafe mail` and `cafe notifications` do alike: list what is sent, and have it retried.
+"""The common part of `cafe mail` and `cafe notifications`: list items, and retry them.
 
-Rule: each command is a request of a manager, to the shop that runs or to the house opened here. The
-house opened here sends nothing: what is retried there is sent when the shop starts.
+Rule: each command is a request of a manager, to the running shop or to the house opened here. The
+house opened here sends nothing: items that are retried there are sent when the shop starts.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 SET_ASIDE: Final = {"state": "set_aside"}
 MOST_ON_PAGE: Final = 500
 WIDTH: Final = 160
-"""Of the table where it is not printed on a terminal."""
+"""The width of the table if it is not printed on a terminal."""
 Shown = dict[str, Any]
-"""One that is sent, as the shop shows it."""
+"""One letter or notification, in the JSON of the shop."""
 Most = Annotated[int, typer.Option(min=1, help="How many, at most.")]
 RetriedId = Annotated[
     str | None, typer.Argument(metavar="ID", help="As listed.", show_default=False)
@@ -36,25 +36,25 @@ RetriedId = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One kind of what is sent, as managers' routes and a table of the command line show it."""
+    """Letters or notifications: their routes, and their columns in a table."""
 
     name: str
-    """Of one; the routes have its plural."""
+    """The singular; the routes have its plural."""
     key: str
-    """The member that is its id."""
+    """The member that is the id."""
     columns: tuple[str, ...]
-    """Of its own, between its id and its state."""
+    """The titles of the columns between the id and the state."""
     cells: Callable[[Shown], tuple[object, ...]]
-    """Returns what stands in them."""
+    """Returns the cells of these columns."""
 
     def path_of(self, one_id: str) -> str:
-        """Return the path of one."""
+        """Return the path of one item."""
         return f"/admin/{self.name}s/{quote(one_id, safe='')}"
 
     def print_list(
         self, query: Mapping[str, str | None], most: int, database_url: str | None, url: str | None
     ) -> None:
-        """Print a table of at most so many, the newest first."""
+        """Print a table of at most `most` items, the newest first."""
 
         async def work(client: httpx.AsyncClient) -> list[Shown]:
             found: list[Shown] = []
@@ -75,7 +75,7 @@ class Outgoing:
     def retry(
         self, one_id: str | None, database_url: str | None, url: str | None, *, every: bool
     ) -> None:
-        """Have one attempted again, or all that are set aside; print how many those are."""
+        """Retry one item, or with `every` all that are set aside; print how many."""
         if (one_id is None) is not every:
             raise CommandRefusedError(f"Name one {self.name}, or give --all.")
 

@@ -1,7 +1,7 @@
-"""The help of a command in plain words: what kind of value an option takes, and its default.
+"""The help of a command in plain words: the kind of an option's value, and its default.
 
-Rule: what a command says of an option stays as it is; the rest follows from the option's type here,
-so that all commands say it alike. Neither help nor a TAB converts a value.
+Rule: a command's own text about an option is not changed; the rest is derived from the option's
+type, the same way for all commands. Neither help nor completion converts a value.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
 KINDS: Final[dict[object, str]] = {int: "INTEGER", float: "NUMBER", Path: "FILE"}
-"""What stands for a value in the help of an option that has no word of its own for it."""
+"""The metavar of an option by its type, unless it has its own."""
 TEXT: Final = "TEXT"
-"""What stands for all others."""
+"""The metavar for all other types."""
 
 
 def kind_of(annotation: Any) -> str:
-    """Return what stands for a value of this type: the choices, or its kind in one word."""
+    """Return the metavar for a value of this type: the choices, or its kind in one word."""
     if get_origin(annotation) is Literal:
         return "|".join(get_args(annotation))
     parts = [part for part in get_args(annotation) if part is not type(None)]
@@ -24,7 +24,7 @@ def kind_of(annotation: Any) -> str:
 
 
 def in_plain_words(command: Any) -> Any:
-    """Name the values of a command's options, and of its own commands; return the command."""
+    """Set the metavars of a command's options, and of its subcommands; return the command."""
     for parameter in command.params:
         if parameter.param_type_name == "argument":
             _name_argument(parameter)
@@ -62,10 +62,10 @@ def _no_type(ctx: object) -> None:
 
 
 def without_conversions(parameters: list[Any]) -> list[Any]:
-    """Leave out what typer would import pydantic for; return the parameters.
+    """Remove the conversions for which typer would import pydantic; return the parameters.
 
-    False is the default of a flag: typer's own, such as --help, have none, and it would convert
-    that.
+    False becomes the default of each flag: typer's own, such as --help, have none, which it would
+    convert.
     """
     for parameter in parameters:
         if parameter.param_type_name == "option" and parameter.is_flag:
@@ -74,9 +74,9 @@ def without_conversions(parameters: list[Any]) -> list[Any]:
 
 
 def unconverted(parameter: Any) -> Any:
-    """Leave a parameter's value as it is while a shell completes; return the parameter.
+    """Leave a parameter's value unconverted during completion; return the parameter.
 
-    pydantic would convert it, and takes as long to import as all else that a TAB needs.
+    pydantic would convert it, and takes as long to import as all the rest of completion.
     """
     if "process_value" in vars(parameter):
         return parameter  # done before

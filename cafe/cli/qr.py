@@ -1,7 +1,7 @@
 """`cafe qr`: the address of the page on which guests order, as a QR code to hang up.
 
-Rule: no shop is asked, since the code has the address and nothing else. The code is drawn in black
-on white, whatever the terminal's colours: many readers know it in no others.
+Rule: no shop is asked, since the code has only the address. The code is drawn in black on white,
+whatever the terminal's colours: many readers recognize no others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOCAL: Final = "http://localhost:8080/"
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 BLACK_ON_WHITE: Final = "\x1b[97;40m{line}\x1b[0m"
-"""A line of the code on a terminal: it consists of what is white."""
+"""A line of the code on a terminal: its characters are the white parts."""
 HALF_BLOCKS: Final = "▀▄█"
 
 
@@ -66,7 +66,7 @@ def qr(
 def page_of(url: str) -> str:
     """Return the address of the page, with the path that browsers would add.
 
-    Raises BadParameter for what is no address.
+    Raises BadParameter if it is not a URL.
     """
     parse_full_url(url)
     place = urlsplit(url)
@@ -87,7 +87,7 @@ def code_of(address: str) -> QRCode:
 
 
 def on_terminal(code: QRCode) -> str:
-    """Return the code as lines to print: of half blocks, or else of ANSI's colours alone."""
+    """Return the code as lines to print: of half blocks, or if they cannot be encoded, colours."""
     drawn = StringIO()
     code.terminal(drawn, compact=is_encodable(HALF_BLOCKS))
     text = drawn.getvalue()

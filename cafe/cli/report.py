@@ -1,6 +1,6 @@
 """`cafe report`: a day's figures, from the shop's database, whether the shop runs or not.
 
-Rule: it only reads. What it needs is imported when it runs: its help and a TAB need none of it.
+Rule: it only reads. It imports what it needs when it runs, not for its help and completion.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`cafe serve`, `house` and `front`: an option for each setting; `opening.py` does the rest.
 
 Rule: the options are made from the fields of Settings. Nothing else of the shop is imported for
-them: help and a TAB do without.
+help and completion.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cafe.settings import Settings, default_of, option_name
 from cafe.variables import variable_of
 
 NOT_IMPORTED: Final = ("rich", "pygments", "cryptography")
-"""What libraries import if it is installed, and a server never uses.
+"""Packages that libraries import if they are installed, and that a server never uses.
 
 structlog imports rich, which imports pygments; so does alembic. They would take 7 MiB. PyJWT
 imports cryptography for signatures of other kinds than ours: as much again.
@@ -80,7 +80,7 @@ def front(*, client_only: bool = False, worker_only: bool = False, **options: st
 
 @contextmanager
 def opening() -> Generator[None]:
-    """Let signals end the process at once until it handles them itself, and hide what is unused."""
+    """Let Ctrl-C end the process at once until the shop handles it, and hide NOT_IMPORTED."""
     # Until the shop handles signals itself there is nothing to clean up.
     exit_on_interrupt()
     try:
@@ -97,7 +97,7 @@ def exit_with(status: int) -> None:
 
 
 def options_of_settings() -> Signature:
-    """Return a signature with one option per setting; its text is parsed as a variable's is."""
+    """Return a signature with one option per setting, which is parsed like its variable."""
     return Signature(
         [
             Parameter(
@@ -126,7 +126,7 @@ def help_text(name: str) -> str:
 
 
 def with_options(command: Callable[..., None], *first: Parameter) -> None:
-    """Give a command its options: these first, and one for each setting."""
+    """Set the options of a command: `first`, and one for each setting."""
     signature = options_of_settings()
     parameters = [*first, *signature.parameters.values()]
     # typer reads a command's parameters from its signature and its annotations.
@@ -135,7 +135,7 @@ def with_options(command: Callable[..., None], *first: Parameter) -> None:
 
 
 def flag(name: str, help_text: str) -> Parameter:
-    """Return the option of a switch."""
+    """Return the option of a flag."""
     option = typer.Option(f"--{name.replace('_', '-')}", help=help_text, show_default=False)
     annotation = Annotated[bool, option]
     return Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=annotation)

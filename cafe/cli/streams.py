@@ -22,9 +22,9 @@ NOT_WRITTEN = 1
 def open_missing_streams() -> None:
     """Open /dev/null for each standard stream that was closed when the process was started.
 
-    Otherwise the next file that is opened gets its number, and what is written to the stream: a
-    database would get the messages of a library in C. And print() writes to standard output if
-    its `file` is None, as sys.stderr is then.
+    Otherwise the next file that is opened gets its number, and the stream's output: a database
+    would get the messages of a library in C. And print() writes to standard output if its `file` is
+    None, as sys.stderr is then.
     """
     for fd in range(3):
         with suppress(OSError):
@@ -50,9 +50,9 @@ class Output(TextIOWrapper):
             raise
 
     def flush(self) -> None:
-        """Write what is buffered; remember an OSError and raise it.
+        """Write the buffer; remember an OSError and raise it.
 
-        What is longer than the buffer is lost with it: another flush would have nothing to write.
+        Text that is longer than the buffer is then lost: another flush would have nothing to write.
         """
         try:
             super().flush()
@@ -68,7 +68,7 @@ def _recording_errors(stream: TextIO) -> TextIO:
     return Output(
         buffer,
         stream.encoding,
-        # As on stderr: what the encoding lacks is escaped.
+        # As on stderr: characters that cannot be encoded are escaped.
         "backslashreplace",
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
@@ -91,8 +91,8 @@ def discard_stderr() -> None:
 def flush_output() -> OSError | None:
     """Flush stdout; return the error if that, or a write before, failed.
 
-    Then what stdout has buffered is discarded: Python would try again at its end, and print lines
-    of its own about it.
+    Then stdout's buffer is discarded: Python would retry at its end, and print its own lines about
+    it.
     """
     output = sys.stdout
     error = output.error if isinstance(output, Output) else None

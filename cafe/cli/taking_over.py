@@ -1,7 +1,7 @@
-"""What `cafe import` does: it reads an export, checks it, and writes it in one transaction.
+"""The work of `cafe import`: it reads an export, checks it, and writes it in one transaction.
 
-Rule: the file decides all or nothing. It is read and checked before anything is written, and what
-is wrong with it is one line that names the file, the line and the member.
+Rule: all or nothing of a file is imported. It is read and checked before anything is written, and
+an error is one line that names the file, the line and the member.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from cafe.ledger.store import Store, open_store
 from cafe.settings import Settings
 
 REPORT_SECONDS: Final = 1.0
-"""Between two lines of progress."""
+"""Seconds between two lines of progress."""
 
 
 class Progress:
-    """Says on standard error how far something is: once a second, and when it is done."""
+    """Prints progress on standard error: once a second, and at the end."""
 
     def __init__(self, what: str, whole: int | None = None) -> None:
-        """Say `what` is done; `whole` is how much of it there is, if that is known."""
+        """Count `what`, such as "records read"; `whole` is the total, if known."""
         self._what, self._whole = what, whole
         self._next = time.monotonic() + REPORT_SECONDS
 
     def __call__(self, number: int) -> None:
-        """Say that so many are done, if it is time to."""
+        """Print that `number` are done, if it is time to."""
         now = time.monotonic()
         if now >= self._next or number == self._whole:
             self._next = now + REPORT_SECONDS
@@ -50,7 +50,7 @@ class Progress:
 def take_over(
     system: str, file: Path, database_url: str | None, *, dry_run: bool
 ) -> Mapping[str, int]:
-    """Take over a file of a system; return how many records of each kind it has.
+    """Import a file of a system; return how many records of each kind it has.
 
     Raises CommandRefusedError, or UnusableDatabaseError.
     """
@@ -66,7 +66,10 @@ def take_over(
 
 
 def read_file(file: Path) -> bytes:
-    """Return what a file holds, and no more than shows that it is too large."""
+    """Return the content of a file, at most MOST_BYTES and one, which shows that it is too large.
+
+    Raises CommandRefusedError.
+    """
     try:
         with file.open("rb") as opened:
             return opened.read(MOST_BYTES + 1)

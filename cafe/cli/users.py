@@ -1,7 +1,7 @@
 """`cafe users` and `cafe tokens`: accounts, and tokens for programs.
 
-Rule: each command is a request of a manager, to the shop that runs or to the house opened here. So
-an e-mail address and a password are checked as in a registration.
+Rule: each command is a request of a manager, to the running shop or to the house opened here. So an
+e-mail address and a password are checked as in a registration.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ users = typer.Typer(help="Add users, and change their roles.", no_args_is_help=T
 tokens = typer.Typer(help="Grant tokens to programs, and revoke them.", no_args_is_help=True)
 
 LONGEST_LINE: Final = 4096
-"""Bytes that are read of a password from a pipe; more than it may have."""
+"""The most bytes that are read of a password from a pipe; more than it may have."""
 PAGE: Final = 500
-"""Users that are asked for at a time."""
+"""Users per request."""
 SEEDED: Final = (
     ("customer@example.com", "customer123", Role.CUSTOMER),
     ("manager@example.com", "manager123", Role.MANAGER),
@@ -183,7 +183,7 @@ def piped_password() -> str:
 
 
 def asked_password() -> str:
-    """Return a password that was typed twice; raises CommandRefusedError if there is none."""
+    """Prompt for a password twice, and return it; raises CommandRefusedError if there is none."""
     try:
         password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     except typer.Abort as abort:
@@ -194,7 +194,7 @@ def asked_password() -> str:
 
 
 def refuse_production() -> None:
-    """Raise CommandRefusedError where the settings say that the shop serves real customers."""
+    """Raise CommandRefusedError if CAFE_ENV is production."""
     with importing():
         from cafe.cli.ledgers import shop_settings  # noqa: PLC0415 - not for help
 
@@ -206,7 +206,7 @@ def refuse_production() -> None:
 
 
 def change_user(email: str, changes: Shown, database_url: str | None, url: str | None) -> None:
-    """Change an account, which is found by its e-mail address, and show it."""
+    """Find an account by its e-mail address, change it, and print it."""
 
     async def work(client: httpx.AsyncClient) -> Shown:
         found = answer_of(await client.get("/admin/users", params={"email": email}))["users"]
