@@ -1,7 +1,7 @@
-"""The calls of coffee-shop: a menu, paid orders, strict statuses.
+"""The API of coffee-shop: a menu, paid orders, strict statuses.
 
-Rule: requests and answers are ours, by our own routes. An order also has the members by which that
-system calls the same things.
+Rule: requests and answers are ours, by our own routes. An order also has that system's names for
+the same members.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def coffee_shop(desks: Desks, prefix: str) -> OtherApi:
 
 
 def root_routes() -> APIRouter:
-    """Return the route that says what this is."""
+    """Return the route of the root, which describes the API."""
     router = APIRouter(tags=[NAME], responses=problems(429), route_class=LooseRoute)
 
     @router.get("/", response_model=RootOut)
@@ -139,7 +139,7 @@ def routes(desks: Desks) -> APIRouter:
 
 
 def coffee_order_out(desk: Desk, ordered: Ordered) -> dict[str, Any]:
-    """Show an order with that system's names beside ours."""
+    """Return the JSON of an order with that system's names beside ours."""
     shown, basket = order_out(desk, ordered), ordered.standing.order.basket
     return {
         **shown,

@@ -1,7 +1,7 @@
-"""The calls of courier-service: couriers, districts, and one active order for each courier.
+"""The API of courier-service: couriers, districts, and one active order for each courier.
 
-Rule: HTTP into one question at the desk of delivery, and its answer into HTTP;
-`courier_service_schemas` says what both look like. A `sid` is an id of ours.
+Rule: routes only translate between HTTP and the desk of delivery; `courier_service_schemas` has the
+schemas. A `sid` is an id of ours.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def order_routes(desks: Desks) -> APIRouter:
         """Publish an order: a free courier of the district has it at once."""
         named = either("name", None if wish is None else wish.name, name)
         where = either("district", None if wish is None else wish.district, district)
-        # There is no call that picks an order up, so its courier has it from the start.
+        # That API has no pick-up, so the courier has the order from the start.
         message = Publish(desk.orders.ids.new(), named, where, by=staff.name, picked_up=True)
         delivery = await desk.publish(message)
         members = {
@@ -174,7 +174,7 @@ def order_routes(desks: Desks) -> APIRouter:
 
 
 async def active_order(desks: Desks, carries: Delivery) -> dict[str, Any]:
-    """Return the members of `ActiveOrderOut`; a basket is named after what is in it."""
+    """Return the members of `ActiveOrderOut`; a basket is named after its contents."""
     name = carries.name
     if name is None:
         name = (await desks.orders.find(carries.order_id)).order.drink

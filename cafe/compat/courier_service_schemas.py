@@ -1,6 +1,6 @@
-"""What the calls of courier-service send and get.
+"""The HTTP schemas of courier-service.
 
-Rule: pydantic stands here only. Of an order's ways that system knows two statuses.
+Rule: pydantic is used here only. That system knows only two statuses of an order.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _as_object(body: Any) -> Any:
 AddIn = Annotated[
     NewCourierIn, BeforeValidator(_as_object, json_schema_input_type=NewCourierIn | Districts)
 ]
-"""A new courier, or only a list of districts where the query has the name."""
+"""A new courier, or only a list of districts if the query has the name."""
 
 
 class CreateIn(Schema):
@@ -147,6 +147,6 @@ def named_out(sid: str, name: str) -> dict[str, Any]:
 
 
 def status_of(delivery: Delivery) -> int:
-    """Return whether an order is in work, or finished: delivered, or cancelled."""
+    """Return FINISHED for a delivered or cancelled order, else IN_WORK."""
     is_finished = delivery.status in {Status.DELIVERED, Status.CANCELLED}
     return FINISHED if is_finished else IN_WORK

@@ -1,4 +1,4 @@
-"""What the modules of the systems ask: the departments' desks."""
+"""The departments' desks, which the modules of the systems ask."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cafe.payments.till import Till
 
 @dataclass(frozen=True, slots=True)
 class Desks:
-    """Where the departments are asked."""
+    """The interfaces of the departments."""
 
     limiter: Ref[RateLimiter]
     board: Board

@@ -1,7 +1,7 @@
-"""What the calls of several systems have in common: decimal prices, and JSON or query.
+"""Fields that several systems share: decimal prices, and values in JSON or in the query.
 
-Rule: a price is a decimal there and cents here, with the bound that our own calls have for it. What
-is no whole number of cents is refused.
+Rule: a price is a decimal there and cents here, with the same bound as in our own API. A price that
+is not a whole number of cents is refused.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Unclear(Invalid):
 
 
 def either(name: str, in_body: T | None, in_query: T | None) -> T:
-    """Return the value that a request has in its body or in its query; raises Unclear.
+    """Return the value in a request's body or query; raises Unclear for none, or two.
 
-    The same value in both is one.
+    The same value in both is accepted.
     """
     given = [one for one in (in_body, in_query) if one is not None]
     if not given or given[0] != given[-1]:
@@ -42,7 +42,7 @@ def either(name: str, in_body: T | None, in_query: T | None) -> T:
 
 
 def cents_of(price: Any, *, most: int) -> int:
-    """Return a decimal price in cents, at most so many; raises an error for anything else."""
+    """Return a decimal price in cents, at most `most`; raises PydanticCustomError for others."""
     if isinstance(price, str):
         is_number = len(price) <= _MOST_CHARACTERS and PLAIN[float].fullmatch(price) is not None
     else:
@@ -62,12 +62,12 @@ def cents_of(price: Any, *, most: int) -> int:
 
 
 def price_of(cents: int) -> float:
-    """Return cents as those systems show a price."""
+    """Return cents as a decimal price."""
     return cents / 100
 
 
 def price_schema(most: int) -> dict[str, Any]:
-    """Return the JSON schema of a price of at most so many cents."""
+    """Return the JSON schema of a price of at most `most` cents."""
     return {
         "anyOf": [
             {"type": "number", "minimum": 0, "maximum": most // 100},
@@ -82,7 +82,7 @@ TablePrice = Annotated[
     PlainValidator(partial(cents_of, most=MOST_FOR_TABLE)),
     WithJsonSchema(price_schema(MOST_FOR_TABLE)),
 ]
-"""A decimal price, as a number or as text; its value is in cents. So are the others."""
+"""A decimal price, as a number or as text, whose value is in cents; as the other two."""
 ProductPrice = Annotated[
     int,
     PlainValidator(partial(cents_of, most=MOST_FOR_PRODUCT)),
@@ -93,4 +93,4 @@ TotalPrice = Annotated[
     PlainValidator(partial(cents_of, most=MOST_INTEGER)),
     WithJsonSchema(price_schema(MOST_INTEGER)),
 ]
-"""What a basket costs."""
+"""The total of a basket."""

@@ -1,7 +1,6 @@
-"""The calls of functech: accounts, and orders with a status that moves on by itself.
+"""The API of functech: accounts, and orders with a status that moves on by itself.
 
-Rule: HTTP into one question at a desk, and its answer into HTTP; `functech_schemas` says how an
-order is shown.
+Rule: routes only translate between HTTP and a desk; `functech_schemas` has the schemas.
 """
 
 from __future__ import annotations
@@ -124,7 +123,7 @@ def functech(desks: Desks, prefix: str) -> OtherApi:
 
 
 def account_routes(desks: Desks) -> APIRouter:
-    """Return the routes of accounts, but the one that takes a form."""
+    """Return the routes of accounts, except the one with a form."""
     desk, limiter = desks.accounts, desks.limiter
     router = APIRouter(tags=["accounts"], responses={**TRIED, **NO_LEDGER}, route_class=LooseRoute)
 
@@ -253,18 +252,18 @@ def order_routes(desks: Desks) -> APIRouter:
 
 
 def done(status: int) -> dict[str, Any]:
-    """Return the members that all of its answers have to what changes something."""
+    """Return the members that its answers to all changes have."""
     return {"status_code": status, "transaction": DONE}
 
 
 def refuse_stranger(caller: Caller, account_id: str) -> None:
-    """Raise Forbidden for a customer who asks for another account, whether there is one or not."""
+    """Raise Forbidden for a customer that asks for another account, existing or not."""
     if caller.role is Role.CUSTOMER and caller.account_id != account_id:
         raise Forbidden(caller.role, frozenset(STAFF))
 
 
 async def updated(till: Till, order_id: str, wanted: FunctechStatus, by: str | None) -> None:
-    """Move an order where staff want it; raises what the orders refuse that with."""
+    """Move an order to the wanted status; raises the refusals of orders."""
     if wanted is FunctechStatus.CANCELED:
         await till.desk.cancel(CancelOrder(order_id, by))
         return

@@ -1,7 +1,7 @@
-"""What functech's clients send, and what they are shown.
+"""The HTTP schemas of functech.
 
-Rule: of an order as they know it: its lines are members named after products, its status is one of
-four words, and its price is a decimal.
+Rule: an order is as its clients know it: its lines are members named after products, its status is
+one of four words, and its price is a decimal.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SHOWN: Final[dict[str, Any]] = {
 
 
 class FunctechStatus(StrEnum):
-    """Where an order stands, as this system says it."""
+    """The status of an order in functech."""
 
     PENDING = "PENDING"
     PAID = "PAID"
@@ -179,7 +179,7 @@ class OrderOut(BaseModel):
 
 
 def wanted_items(menu: Menu, basket: NewOrderIn) -> tuple[Item, ...]:
-    """Return the lines of a basket with the ids of the menu; what is not on it keeps its name."""
+    """Return the lines of a basket with the menu's ids; names that are not on it stay names."""
     items: list[Item] = []
     for name, item in basket.items.items():
         product, variation_id = menu.find(name), item.variation
@@ -192,7 +192,7 @@ def wanted_items(menu: Menu, basket: NewOrderIn) -> tuple[Item, ...]:
 
 
 def order_out(order: Order) -> dict[str, Any]:
-    """Show an order."""
+    """Return the JSON of an order."""
     basket = order.basket
     return {
         "order_id": order.order_id,
@@ -205,10 +205,10 @@ def order_out(order: Order) -> dict[str, Any]:
 
 
 def items_out(order: Order) -> dict[str, Any]:
-    """Show the lines of an order by the names of products, equal ones as one.
+    """Return the lines of an order by the names of products, equal ones as one.
 
-    Of several variations of a product one has its name alone, and the others also theirs; so no
-    line takes the place of another.
+    If a product has several variations, the first is under its name, and the others have theirs in
+    parentheses; so no line replaces another.
     """
     if order.basket is None:
         return {order.drink: {"quantity": 1, "variation": None}}
@@ -216,7 +216,7 @@ def items_out(order: Order) -> dict[str, Any]:
     for line in order.basket.lines:
         quantities[line.name, line.variation] += line.quantity
     shown: dict[str, Any] = {}
-    # Those without a variation come first: their names differ, and so each gets its own.
+    # Lines without a variation come first: their names differ, so each keeps its name.
     for name, variation in sorted(quantities, key=lambda one: one[1] is not None):
         member = name
         while member in shown:

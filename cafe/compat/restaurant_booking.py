@@ -1,8 +1,7 @@
-"""The calls of restaurant-booking: tables, customers' requests for them, a manager's decisions.
+"""The API of restaurant-booking: tables, customers' requests for them, a manager's decisions.
 
-Rule: HTTP into one question at the desk of bookings or of accounts, and its answer into HTTP;
-`restaurant_booking_schemas` says what both look like. A table's `id` is its number, a booking's is
-ours.
+Rule: routes only translate between HTTP and the desks of bookings and accounts;
+`restaurant_booking_schemas` has the schemas. A table's `id` is its number, a booking's is ours.
 """
 
 from __future__ import annotations
@@ -114,7 +113,7 @@ def filter_of(
     price_min: QueryPrice = None,
     price_max: QueryPrice = None,
 ) -> FilterIn:
-    """Return which tables a query wants."""
+    """Return the filter of a query."""
     return FilterIn.model_construct(
         table_type=table_type,
         seats_min=seats_min,
@@ -144,7 +143,7 @@ def restaurant_booking(desks: Desks, prefix: str) -> OtherApi:
 
 
 def token_routes(desks: Desks) -> APIRouter:
-    """Return the route by which all sign in."""
+    """Return the route for signing in."""
     router = APIRouter(
         tags=["token"], responses={**BODY, **WRONG, **TRIED, **NO_LEDGER}, route_class=LooseRoute
     )
@@ -161,7 +160,7 @@ def token_routes(desks: Desks) -> APIRouter:
 
 
 def table_routes(desk: BookingDesk) -> APIRouter:
-    """Return the routes by which managers keep the tables."""
+    """Return the routes by which managers administer tables."""
     router = APIRouter(
         tags=["admin"], responses={**BODY, **problems(429), **LEDGER}, route_class=LooseRoute
     )
@@ -201,7 +200,7 @@ def table_routes(desk: BookingDesk) -> APIRouter:
 
 
 def decision_routes(desk: BookingDesk) -> APIRouter:
-    """Return the routes by which managers see and decide what was requested."""
+    """Return the routes by which managers list requests and decide about them."""
     router = APIRouter(
         tags=["admin"], responses={**problems(429), **LEDGER}, route_class=LooseRoute
     )
@@ -246,7 +245,7 @@ def decision_routes(desk: BookingDesk) -> APIRouter:
 
 
 def search_routes(desk: BookingDesk) -> APIRouter:
-    """Return the routes by which all find a table."""
+    """Return the routes for finding a table."""
     router = APIRouter(
         tags=["customer"], responses={**problems(429), **LEDGER}, route_class=LooseRoute
     )
@@ -316,7 +315,7 @@ def customer_routes(desks: Desks) -> APIRouter:
         )
         try:
             booking = (await desk.ask(message)).booking
-        except NotBookable as refused:  # here they are in the query
+        except NotBookable as refused:  # its members are in the query here
             raise NotBookable(refused.member, refused.sentence, "query") from None
         return answer({**done_out(booking), "id": booking.booking_id})
 
@@ -338,6 +337,6 @@ def customer_routes(desks: Desks) -> APIRouter:
 
 
 async def guest_of(accounts: AccountDesk, customer: Caller) -> Guest:
-    """Return the customer as a guest, whose name is left out where no guest may have it."""
+    """Return the customer as a guest; without the username if a guest's name may not be that."""
     account = await accounts.account(*signed_in(customer))
     return Guest(email_of(account.email), None, name_or_none(account.username))

@@ -1,6 +1,6 @@
-"""What the calls of restaurant-booking send and get.
+"""The HTTP schemas of restaurant-booking.
 
-Rule: pydantic stands here only. That system's `id` of a table is our number of it.
+Rule: that system's `id` of a table is our number of it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class TableIn(Schema):
 
     @property
     def wish(self) -> Wish:
-        """How a table is to be changed."""
+        """The wanted changes of a table."""
         status = None
         if self.can_be_booked is not None:
             status = TableStatus.OPEN if self.can_be_booked else TableStatus.CLOSED
@@ -89,7 +89,7 @@ class FilterIn(Schema):
     price_max: TablePrice | None = None
 
     def joined(self, query: FilterIn) -> FilterIn:
-        """Return what a body and a query want together; raises Unclear where they differ."""
+        """Return the filter of a body and a query together; raises Unclear if they differ."""
         given = {
             name: either(name, *both)
             for name in FilterIn.model_fields
@@ -99,7 +99,7 @@ class FilterIn(Schema):
 
     @property
     def wanted(self) -> TableFilter:
-        """What our search is to look for."""
+        """The filter of our search."""
         given = self.model_dump(exclude_none=True)
         if self.table_type is not None:
             given["type"] = given.pop("table_type")
@@ -107,7 +107,7 @@ class FilterIn(Schema):
 
     @property
     def query(self) -> dict[str, Any]:
-        """How a query says the same, for the link to the next page."""
+        """The filter as a query, for the link to the next page."""
         given = self.model_dump(exclude_none=True)
         prices = ("price_min", "price_max")
         return given | {name: price_of(given[name]) for name in prices if name in given}
@@ -188,7 +188,7 @@ class ActiveOut(BaseModel):
 
 
 def table_out(table: DiningTable) -> dict[str, Any]:
-    """Show a table to all."""
+    """Return the JSON of a table."""
     return {
         "id": table.number,
         "table_type": table.type,
@@ -198,18 +198,18 @@ def table_out(table: DiningTable) -> dict[str, Any]:
 
 
 def changed_out(table: DiningTable, what: str) -> dict[str, Any]:
-    """Show a table to the manager who has added or changed it."""
+    """Return the JSON of a table that a manager has added or changed."""
     data = {**table_out(table), "can_be_booked": table.status is TableStatus.OPEN}
     return {"detail": f"Table {table.number} was {what}.", "data": data}
 
 
 def done_out(booking: Booking) -> dict[str, Any]:
-    """Say how a booking stands."""
+    """Return the JSON of a booking's status, in words."""
     return {"detail": f"The booking of table {booking.table_number} is {booking.status}."}
 
 
 def active_out(booking: Booking, zone: ZoneInfo) -> dict[str, Any]:
-    """Show a booking to a manager."""
+    """Return the JSON of a booking for a manager."""
     return {
         "id": booking.booking_id,
         "table": booking.table_number,

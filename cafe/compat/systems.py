@@ -1,6 +1,6 @@
 """The systems whose clients we serve, and the list of them at `GET /compat/`.
 
-Rule: a system is one line here. `CAFE_COMPAT` says which of them are served.
+Rule: a system is one line here. `CAFE_COMPAT` selects those that are served.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class SystemsOut(BaseModel):
 
 
 def open_compat(settings: Settings, desks: Desks) -> Offer:
-    """Return what we offer to clients of other systems; nothing, where no system is named."""
+    """Return the offer for clients of other systems; an empty one if no system is named."""
     served = parse_compat(settings.compat)
     apis = {name: SYSTEMS[name](desks, f"{PREFIX}/{name}") for name in COMPAT if name in served}
     if not apis:
@@ -72,7 +72,7 @@ def open_compat(settings: Settings, desks: Desks) -> Offer:
 
 def list_routes(apis: Mapping[str, OtherApi]) -> APIRouter:
     """Return the route that lists the systems."""
-    # Not in OpenAPI: that page is about our own calls.
+    # Not in OpenAPI, which documents our own API only.
     router = APIRouter(route_class=PlainRoute, include_in_schema=False)
     shown = SystemsOut(
         systems=[

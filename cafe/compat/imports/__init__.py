@@ -1,1 +1,1 @@
-"""Exports of other systems: read, checked, and made ours in one transaction."""
+"""Imports of other systems' exports, each in one transaction."""

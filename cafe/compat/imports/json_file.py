@@ -1,7 +1,7 @@
-"""A file of JSON that is read record by record, and the line of each of its members.
+"""A file of JSON that is read record by record, with the line of each error.
 
-Rule: what is wrong is one sentence with its line and member. The standard library decodes each
-record at its own speed; lines are looked for in a record that is wrong, and nowhere else.
+Rule: an error is one sentence with its line and member. The standard library decodes the records,
+at its own speed; lines are searched only for errors.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _NAME: Final = re.compile(r"\w+")
 
 
 class JsonFileError(Exception):
-    """The file is wrong; the message says where and why, to be read behind its name."""
+    """The file is wrong; the message has the line and the reason, to follow its name."""
 
     def __init__(self, sentence: str, line: int, place: Place = ()) -> None:
-        """Say what is wrong in a line, and with which member."""
+        """Describe what is wrong in a line, and with which member."""
         named = "" if not place else f" {shown(place)}:"
         super().__init__(f":{line}:{named} {sentence}")
 
 
 def shown(place: Sequence[str | int]) -> str:
-    """Return a place as people read it: `users[3].email`."""
+    """Return a place for people, such as `users[3].email`."""
     text = ""
     for step in place:
         if isinstance(step, int):
@@ -49,19 +49,19 @@ class JsonFile:
         readers: Mapping[str, Callable[[Any], Any]],
         report: Callable[[int], None],
     ) -> None:
-        """Read it; raises JsonFileError for the first thing that is wrong.
+        """Read the `content` of a file; raises JsonFileError for the first error.
 
-        `readers` have the names of the lists, and what makes a record of a decoded object, or
-        raises WrongRecordError; other members are skipped. `report` is told how many records were
-        read so far.
+        `readers` has by the name of each list a function that makes a record of a decoded object,
+        or raises WrongRecordError; other members are skipped. `report` is called with the number of
+        records read so far.
         """
         if len(content) > MOST_BYTES:
             raise JsonFileError(f"A file has at most {MOST_BYTES // 2**20} MiB.", 1)
         self.records: dict[str, list[Any]] = {}
-        """By the names of the lists."""
+        """By the name of their list."""
         self._text = _decoded(content)
         self._begins: dict[str, list[int]] = {}
-        """Where each record begins."""
+        """By the name of a list: where each record begins in the text."""
         self._readers, self._report, self._read = readers, report, 0
         try:
             self._read_all()
@@ -76,7 +76,7 @@ class JsonFile:
         return _Cursor(self._text, self._begins[name][index]).value()
 
     def error(self, name: str, index: int, place: Place, sentence: str) -> JsonFileError:
-        """Return the error of a member of a record, or of one that should stand there."""
+        """Return the error of a member of a record, or of one that is missing there."""
         at = _find(self._text, self._begins[name][index], place)
         return JsonFileError(sentence, self._line(at), (name, index, *place))
 
@@ -141,24 +141,24 @@ _decoder: Final = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_con
 
 
 class _Cursor:
-    """A place in a text of JSON, which moves on."""
+    """A position in a text of JSON, which advances."""
 
     def __init__(self, text: str, at: int = 0) -> None:
         self._text = text
         self.at = at
 
     def peek(self) -> str:
-        """Return the next character that is no white space; the empty text at the end."""
+        """Skip white space, and return the next character; the empty text at the end."""
         match = _SPACE.match(self._text, self.at)
         self.at = self.at if match is None else match.end()
         return self._text[self.at : self.at + 1]
 
     def fail(self, why: str) -> NoReturn:
-        """Raise what is wrong here."""
+        """Raise the error of this position."""
         raise _NotJsonError(why, self.at)
 
     def value(self) -> Any:
-        """Take a whole value."""
+        """Return the next value, and move behind it."""
         self.peek()
         try:
             value, self.at = _decoder.raw_decode(self._text, self.at)
@@ -171,9 +171,9 @@ class _Cursor:
         return value
 
     def entries(self) -> Iterator[tuple[str | int, int]]:
-        """Yield the name or index of each item, and where that begins; the caller takes its value.
+        """Yield the name or index of each item, and where it begins; the caller reads its value.
 
-        An element begins where its value does.
+        An element of a list begins where its value does.
         """
         is_object = self.peek() == "{"
         closing = "}" if is_object else "]"
@@ -205,7 +205,7 @@ class _Cursor:
 
 
 def _find(text: str, at: int, place: Sequence[str | int]) -> int:
-    """Return where a member of the value at `at` begins, or the last that it would stand in."""
+    """Return where a member of the value at `at` begins, or if missing, the innermost around it."""
     begins = at
     for step in place:
         cursor = _Cursor(text, at)
@@ -222,7 +222,7 @@ def _find(text: str, at: int, place: Sequence[str | int]) -> int:
 
 
 def _find_twice(text: str) -> tuple[Place, int]:
-    """Return the first member that stands in its object twice, and where the second time."""
+    """Return the first member that is twice in its object, and where the second one begins."""
     steps: list[str | int] = []
     cursor = _Cursor(text)
     while True:

@@ -1,8 +1,8 @@
-"""An export becomes ours: each department takes its own records over, and all is one transaction.
+"""The import of an export: each department makes the entries of its own records.
 
 Rule: a file is read and checked as a whole before anything is written, and the first record that
-cannot be taken over ends it, with its line and member. Nothing is decided here: the departments'
-models do that. Orders are taken in the order of their times, so that ticket numbers are.
+cannot be imported ends it, with its line and member. Nothing is decided here: the departments'
+models do that. Orders are imported by ascending times, and so get ascending ticket numbers.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from cafe.orders.messages import Destination
 R = TypeVar("R", bound=Exported)
 AnyOrder = FunctechOrder | CoffeeShopOrder | CourierServiceOrder
 Report = Callable[[int], None]
-"""Is told how many records there are so far."""
+"""Is called with the number of records so far."""
 ORDERS: Final[Mapping[str, type[AnyOrder] | None]] = {
     "functech": FunctechOrder,
     "courier-service": CourierServiceOrder,
     "restaurant-booking": None,
     "coffee-shop": CoffeeShopOrder,
 }
-"""By system, what its orders are; restaurant-booking has none."""
+"""By system: the model of its orders; restaurant-booking has none."""
 KINDS: Final[Mapping[str, type[Exported]]] = {
     "users": UserRecord,
     "products": ProductRecord,
@@ -56,10 +56,10 @@ KINDS: Final[Mapping[str, type[Exported]]] = {
 
 
 class Export:
-    """A file that was read: its records, each of them fit to be taken over."""
+    """A file that was read, with its validated records."""
 
     def __init__(self, system: str, content: bytes, report: Report) -> None:
-        """Read it; raises JsonFileError."""
+        """Read the `content` of a file; raises JsonFileError."""
         self.system = system
         kinds = {**KINDS, "orders": ORDERS[system]}
         readers = {kind: partial(_record, system, model) for kind, model in kinds.items()}
@@ -78,7 +78,7 @@ class Export:
         return {kind: len(records) for kind, records in self._file.records.items()}
 
     def error(self, kind: str, index: int, place: Place, sentence: str) -> JsonFileError:
-        """Return the error of a member, which is named as the file has it."""
+        """Return the error of a member, by its name in the file."""
         record: Exported = self._file.records[kind][index]
         value = self._file.value(kind, index)
         names = [record.member(str(one), value) for one in place[:1]]
@@ -86,7 +86,7 @@ class Export:
 
 
 def _record(system: str, model: type[Exported] | None, value: Any) -> Exported:
-    """Return a record; raises WrongRecordError for the first member that is wrong."""
+    """Return a record; raises WrongRecordError for the first wrong member."""
     if model is None:
         raise WrongRecordError(f"{system} has none of these.")
     try:
@@ -98,7 +98,7 @@ def _record(system: str, model: type[Exported] | None, value: Any) -> Exported:
 
 
 class Rules(NamedTuple):
-    """The settings that concern what is imported."""
+    """The settings that concern imports."""
 
     lease_seconds: float
     """How long a courier may take to pick an order up."""
@@ -107,12 +107,12 @@ class Rules(NamedTuple):
 
 
 class Plan:
-    """What is to be written for an export."""
+    """The entries to write for an export."""
 
     def __init__(
         self, export: Export, connection: Connection, times: Times, rules: Rules, report: Report
     ) -> None:
-        """Read what the database has that the records are checked against."""
+        """Read the stored state against which the records are checked."""
         self._export, self._times, self._report = export, times, report
         self._checked = 0
         self._accounts = AccountsImport(connection, times)
@@ -132,7 +132,7 @@ class Plan:
         )
 
     def entries(self) -> list[Made]:
-        """Return all entries; what has the same time stays in this order. Raises JsonFileError."""
+        """Return all entries, department by department; raises JsonFileError."""
         now = self._times.now
         users = self._each("users", enumerate(self._export.users), self._add_user)
         products = self._each(
@@ -160,7 +160,7 @@ class Plan:
     def _each(
         self, kind: str, records: Iterable[tuple[int, R]], add: Callable[[R], list[Made]]
     ) -> list[Made]:
-        """Return what adding each record makes; raises the first error, with its place."""
+        """Return the entries of all records; raises the first error, with its place."""
         entries: list[Made] = []
         for index, record in records:
             try:
@@ -225,7 +225,7 @@ class Plan:
 
 
 def _began(order: AnyOrder, now: float) -> float:
-    """Return when an order began: now, where its file does not say."""
+    """Return when an order began; `now` if its record has no time."""
     began = order.created_at
     if began is None and isinstance(order, CourierServiceOrder):
         began = order.finished_at

@@ -1,7 +1,7 @@
-"""The orders of each system's export, and how one of its records becomes ours.
+"""The orders of each system's export, and their conversion to ours.
 
-Rule: what a customer paid is what the order says, to the cent. functech's orders have a total and
-no prices: the lines share the total as the menu's prices do.
+Rule: an order keeps the total that its customer paid, to the cent. functech's orders have a total
+and no prices: the lines share the total in proportion to the menu's prices.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Quantity = Annotated[int, Field(ge=1, le=MOST_QUANTITY)]
 
 
 class Item(NamedTuple):
-    """What was ordered, without a price."""
+    """A line of an order, without a price."""
 
     name: str
     variation: str | None
@@ -46,7 +46,7 @@ class Item(NamedTuple):
 
 
 class OrderRecord(Exported):
-    """What the orders of all systems have."""
+    """The members that orders of customers have in each system."""
 
     order_id: FormerId = Field(validation_alias=named("order_id", "id"))
     user_id: Id = Field(validation_alias=named("user_id", "customer_id"))
@@ -64,7 +64,7 @@ class OrderRecord(Exported):
 
 
 class ItemRecord(Exported):
-    """How much of a product was ordered from functech."""
+    """A line of an order of functech."""
 
     quantity: Quantity = 1
     variation: Name | None = None
@@ -78,7 +78,7 @@ class FunctechOrder(OrderRecord):
     status: Literal["PENDING", "PAID", "SHIPPED", "CANCELED"]
 
     def sold(self, menu: Menu) -> Sold:
-        """Return the order; what is paid for waits for a barista."""
+        """Return the order; one that is paid waits for a barista."""
         items = [Item(name, one.variation, one.quantity) for name, one in self.items.items()]
         lines = lines_of(items, self.total_price, menu)
         return Sold(
@@ -98,7 +98,7 @@ STATUS: Final[Mapping[str, Status]] = {
     "SHIPPED": Status.DELIVERED,
     "CANCELED": Status.CANCELLED,
 }
-"""By functech's word, where an order stands here."""
+"""By functech's status: the status here."""
 
 
 class LineRecord(Exported):
@@ -131,7 +131,7 @@ class CoffeeShopOrder(OrderRecord):
         return total_cents
 
     def sold(self, _menu: Menu) -> Sold:
-        """Return the order; what was in preparation waits for a barista of ours."""
+        """Return the order; one that was in preparation waits for a barista of ours."""
         return Sold(
             self.order_id,
             self.user_id,
@@ -155,7 +155,7 @@ class CoffeeShopOrder(OrderRecord):
 
 
 class CourierServiceOrder(Exported):
-    """An order of courier-service: what a courier brings."""
+    """An order of courier-service, which a courier brings."""
 
     order_id: FormerId = Field(validation_alias=named("sid", "order_sid", "order_id", "id"))
     name: LongText
@@ -169,11 +169,11 @@ class CourierServiceOrder(Exported):
 
 
 def lines_of(items: Sequence[Item], total_cents: int, menu: Menu) -> tuple[Line, ...]:
-    """Return lines that make a total: each with its share by the menu's prices.
+    """Return lines that add up to a total, each with its share by the menu's prices.
 
-    A total of 0 is none that was stated: then the menu's prices are it.
-    Products that are not on the menu, or cost nothing there, make all units share alike. Where a
-    share is no whole number of cents a unit, some units cost one cent more, on a line of their own.
+    A total of 0 means that none was stated: then the menu's prices are used. If a product is not on
+    the menu, or costs nothing there, all units have equal shares. If a share is not a whole number
+    of cents per unit, some units cost one cent more, on a separate line.
     """
     found = [_line(item, menu) for item in items]
     costs = [one.total_cents for one in found]

@@ -1,8 +1,7 @@
-"""What the records of an export hold, whichever system they come from; pydantic is used only here.
+"""The records of an export, for all systems.
 
-Rule: a record has the members of that system's calls, and what is not listed here is ignored. A
-value is held to the bounds that our own calls hold it to. Where systems differ in a name, all of
-their names are taken.
+Rule: a record has the members of that system's API, and others are ignored. Values have the same
+bounds as in our own API. If systems differ in a name, all of their names are accepted.
 """
 
 from __future__ import annotations
@@ -40,16 +39,16 @@ from cafe.menu.schemas import Price as Cents
 FIRST_TIME: Final = read_time("1970-01-01T00:00:00Z")
 LONGEST_FORMER_ID: Final = 200
 DJANGO: Final = "argon2$argon2"
-"""How Django begins the hash of a password: with its own name of the algorithm."""
+"""The beginning of a password's hash in Django, which prefixes its own name of the algorithm."""
 
 
 def named(*names: str) -> AliasChoices:
-    """Return the names that a member has in one system or another."""
+    """Return the alternative names of a member."""
     return AliasChoices(*names)
 
 
 def _text_of(value: Any) -> Any:
-    """Return an id as text; some systems number what they have."""
+    """Return an id as text; some systems have numbers as ids."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -74,13 +73,13 @@ Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$"), BeforeValidator(_tex
 FormerId = Annotated[
     Text, Field(min_length=1, max_length=LONGEST_FORMER_ID), BeforeValidator(_text_of)
 ]
-"""An id in place of which there is one of ours."""
+"""An id that is replaced by one of ours."""
 Time = Annotated[float, PlainValidator(_time)]
 Hash = Annotated[Text, Field(max_length=LONGEST_HASH), AfterValidator(_hash)]
 
 
 class Exported(Schema):
-    """A record of an export: what is not known of it is ignored."""
+    """A record of an export; unknown members are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -94,7 +93,7 @@ class Exported(Schema):
 
 
 class UserRecord(Exported):
-    """A user, with the hash of the password as it is."""
+    """A user, with the hash of the password."""
 
     user_id: Id = Field(validation_alias=named("user_id", "id"))
     email: EmailText
@@ -113,7 +112,7 @@ class UserRecord(Exported):
     )
 
     def person(self) -> Person:
-        """Return the account; a manager is one who manages the shop there."""
+        """Return the account; without a role it is a manager's or a customer's."""
         role = self.role or (Role.MANAGER if self.is_manager else Role.CUSTOMER)
         return Person(
             self.user_id,
@@ -135,7 +134,7 @@ class VariationRecord(Exported):
     price_change_cents: PriceChange = 0
 
     def wish(self) -> VariationWish:
-        """Return what is wanted of the variation."""
+        """Return the wish for the variation."""
         return VariationWish(self.id, self.name, self.price_change_cents)
 
 
@@ -160,7 +159,7 @@ class ProductRecord(Exported):
         return self
 
     def wish(self) -> ProductWish:
-        """Return what is wanted of the product."""
+        """Return the wish for the product."""
         cents = self.price if self.base_price_cents is None else self.base_price_cents
         return ProductWish(
             self.id,
