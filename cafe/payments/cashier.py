@@ -323,6 +323,10 @@ class Cashier(Actor):
             self._intents[payment.payment_id] = payment.intended_at
         else:
             self._intents.pop(payment.payment_id, None)
+        if payment.status is not Status.ASKED:
+            self._asked.discard(payment.payment_id)
+        if payment.status is not Status.PAID:
+            self._ordered.discard(payment.payment_id)
         for kind, lane in self._lanes.items():
             if LANES.get(payment.status) is kind:
                 lane.agenda.add(payment.payment_id, self._clock())
