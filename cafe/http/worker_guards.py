@@ -5,7 +5,8 @@ anything that a web page can choose.
 
 `StaffAuthentication` says who makes a request, by the mode of the port. In the mode `open` a
 request without credentials is a barista's; in the mode `token` one with the worker token is. In
-each mode an account that has signed in and a program's token are what they are. The token is
+each mode an account that has signed in and a program's token are what they are. The worker token
+reads the metrics in each mode: a standby, or a front without Redis, cannot ask for accounts. It is
 compared in constant time and is never logged or sent back.
 
 `CredentialsGuard` wants credentials (RFC 6750) for every path but those that are public: the health
@@ -84,6 +85,7 @@ PUBLIC: Final = frozenset(
 """What all may read."""
 FILES: Final = ("/static-offline-docs/", "/screens/")
 """What the pages of the docs and the screens consist of."""
+METRICS: Final = "/metrics"
 CALLER: Final = "caller"
 """In a request's state: who makes it, once that was found out."""
 
@@ -98,7 +100,7 @@ class StaffAuthentication:
     def __init__(self, mode: Mode, token: str | None, authenticate: Authenticate) -> None:
         """Ask `authenticate` about all credentials but the worker token."""
         self._mode = mode
-        self._token = None if token is None or mode == "accounts" else token.encode()
+        self._token = None if token is None else token.encode()
         self._authenticate = authenticate
 
     async def __call__(self, scope: Scope) -> Caller | None:
@@ -115,12 +117,16 @@ class StaffAuthentication:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
         is_bearer = scheme.lower() == b"bearer"
-        if is_bearer and self._token is not None and compare_digest(token.strip(), self._token):
+        takes_token = self._mode != "accounts" or bare_path(scope) == METRICS
+        if is_bearer and takes_token and self._is_worker_token(token.strip()):
             return A_BARISTA
         if self._mode == "open" and not is_bearer and len(given) <= 1:
             # What a proxy in front asks for, such as Basic, is not ours to check.
             return A_BARISTA
         return await self._authenticate(scope)
+
+    def _is_worker_token(self, token: bytes) -> bool:
+        return self._token is not None and compare_digest(token, self._token)
 
 
 def _has_credentials(scope: Scope) -> bool:
