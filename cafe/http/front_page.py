@@ -92,9 +92,11 @@ def front_routes(
     version: str,
     routers: Sequence[APIRouter],
     home: Callable[[Request], Awaitable[Response]] | None = None,
+    beside: Sequence[PageLink] = (),
 ) -> APIRouter:
     """Return the route `/`, with those links that lead to the docs or into one of `routers`.
 
+    Those of `beside` lead to other apps.
     `home` answers people in the place of the page with links.
     """
     # Not in OpenAPI: OPTIONS of the root answers for the whole app, not for this route.
@@ -103,7 +105,7 @@ def front_routes(
     for route in (route for one in routers for route in one.routes):
         if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
             paths.add(route.path)
-    served = [link for link in said.links if link.path in paths]
+    served = [*(link for link in said.links if link.path in paths), *beside]
 
     @router.get("/", response_model=FrontOut)
     async def front(request: Request) -> Response:
