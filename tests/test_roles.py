@@ -100,19 +100,21 @@ class House:
 
 
 @asynccontextmanager
-async def open_apps(access: Access) -> AsyncGenerator[House]:
-    """Open the house as the shop does."""
+async def open_apps(access: Access, base: str = "") -> AsyncGenerator[House]:
+    """Open the house as the shop does, or at `base` as a front of several shops does."""
     with structlog.testing.capture_logs():
         async with open_ledger(FaultyStore()) as ledger, open_system() as system:
-            yield await opened(ledger, system, access)
+            yield await opened(ledger, system, access, base)
 
 
-async def opened(ledger: Ledger, system: System, access: Access) -> House:
+async def opened(ledger: Ledger, system: System, access: Access, base: str = "") -> House:
     registry = CollectorRegistry()
     settings = read_settings({"database_url": "sqlite://", "limit_requests": "100000"})
     shop = await open_house(settings, system, ledger, registry, OURS)
     doors = {"client": Admission(None, 9), "worker": Admission(None, 9)}
-    client, worker = shop.apps(registry, doors, access, ledger, why_not_ready=shop.why_not_ready)
+    client, worker = shop.apps(
+        registry, doors, access, ledger, why_not_ready=shop.why_not_ready, base=base
+    )
     (offer,) = (one for one in shop.offers if isinstance(one, AccountsOffer))
     accounts: dict[str, str] = {}
     for role in Role:

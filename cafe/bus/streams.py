@@ -2,7 +2,8 @@
 
 Rule: nothing depends on Redis keeping data. Lost batches are asked for again, so an entry that
 could not be added is dropped, and a reader goes on with the entries there are. Each XADD trims its
-stream.
+stream, and what was read is removed: large entries fill a Redis long before there are many of them,
+and a full Redis refuses XADD, and with it the trimming.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ SLICES: Final = 40
 """The time-out of a call, two seconds: longer than a read blocks."""
 MOST_ENTRIES: Final = {"asks": 2_000, "answers": 1_000, "log": 5_000}
 """The length of each stream. A reader that is further behind has missed entries, and asks again."""
+LOG_SECONDS: Final = 30.0
+"""How long the log is kept; it has many readers."""
 MOST_READ: Final = 64
 """The most entries that one read returns from a stream."""
 
@@ -100,13 +103,19 @@ class Bus:
         self._adding = adding
         self._reading = reading
         self._failed = set[Calls]()
+        self._read = dict[str, bytes]()
+        """The id of the last entry read from each stream."""
 
     async def add(self, entries: Sequence[StreamEntry], *, renew: str | None = None) -> bool:
         """Add entries in one round trip; return whether Redis confirmed, after a pause if not.
 
         `renew` names a front whose key and stream of answers are renewed with it.
         """
-        commands: list[Command] = [
+        commands: list[Command] = []
+        if renew is not None:
+            # First: a full Redis refuses the others.
+            commands += self._trim_read(self.names.answers(renew))
+        commands += [
             ("XADD", stream, "MAXLEN", "~", MOST_ENTRIES[kind], "*", FIELD, seal(body))
             for stream, body, kind in entries
         ]
@@ -121,12 +130,13 @@ class Bus:
         """Return the fronts among these whose key exists; None while no key can be renewed."""
         if not fronts:
             return set()
+        trims = (*self._trim_read(self.names.asks), *self._trim_log())
         # A Redis that is full, or a replica, still answers reads but refuses writes.
         writing: Command = ("SET", self.names.house, b"", "PX", HOUSE_MILLISECONDS)
-        found = await self._call(writing, ("MGET", *map(self.names.front, fronts)))
+        found = await self._call(*trims, writing, ("MGET", *map(self.names.front, fronts)))
         if found is None:
             return None
-        return {front for front, value in zip(fronts, found[1], strict=True) if value is not None}
+        return {front for front, value in zip(fronts, found[-1], strict=True) if value is not None}
 
     async def delete(self, *keys: str) -> None:
         """Delete keys, unless Redis is away: then they expire."""
@@ -167,7 +177,8 @@ class Bus:
             await self._note_away(self._reading, error)
             last = await self.last_of(list(ids))
             # An emptied Redis may begin with lower ids, if its machine's clock is behind.
-            return (), {one: min(ids[one], last[one], key=_number) for one in ids}
+            self._read = {one: min(ids[one], last[one], key=_number) for one in ids}
+            return (), dict(self._read)
         self._note_here(self._reading)
         entries: list[tuple[str, memoryview]] = []
         for key, some in by_stream(found):
@@ -180,7 +191,22 @@ class Bus:
                     if stream != self.names.asks:
                         raise
                     log.warning("ask of another release", detail=str(wrong))
+        self._read = dict(ids)
         return entries, ids
+
+    def _trim_read(self, stream: str) -> Sequence[Command]:
+        """Return the XTRIM of a stream that has no other reader: all before the last entry read.
+
+        The last one stays, for `last_of`.
+        """
+        identifier = self._read.get(stream)
+        return () if identifier is None else (("XTRIM", stream, "MINID", "~", identifier),)
+
+    def _trim_log(self) -> Sequence[Command]:
+        """Return the XTRIM of the log to LOG_SECONDS, by the clock of Redis, as asks show it."""
+        milliseconds, _ = _number(self._read.get(self.names.asks, b"0-0"))
+        least = max(0, milliseconds - round(LOG_SECONDS * 1000))
+        return (("XTRIM", self.names.log, "MINID", "~", least),)
 
     async def _call(self, *commands: Command) -> list[Any] | None:
         try:

@@ -10,6 +10,7 @@ from typing import Final
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from starlette.requests import Request
 from starlette.responses import Response
 
 from cafe.compat.coffee_shop import coffee_shop
@@ -17,6 +18,7 @@ from cafe.compat.courier_service import courier_service
 from cafe.compat.desks import Desks
 from cafe.compat.functech import functech
 from cafe.compat.restaurant_booking import restaurant_booking
+from cafe.http.by_shop import base_used
 from cafe.http.plain_routes import PlainRoute
 from cafe.http.reply import answer
 from cafe.offer import Offer, OtherApi
@@ -70,20 +72,21 @@ def open_compat(settings: Settings, desks: Desks) -> Offer:
     )
 
 
+def shown(name: str, base: str, api: OtherApi) -> SystemOut:
+    """Return what is shown of a system, below the path of the shop."""
+    url = base + api.prefix
+    return SystemOut(name=name, title=api.title, base_url=url, docs=f"{url}/docs")
+
+
 def list_routes(apis: Mapping[str, OtherApi]) -> APIRouter:
     """Return the route that lists the systems."""
     # Not in OpenAPI, which documents our own API only.
     router = APIRouter(route_class=PlainRoute, include_in_schema=False)
-    shown = SystemsOut(
-        systems=[
-            SystemOut(name=name, title=api.title, base_url=api.prefix, docs=f"{api.prefix}/docs")
-            for name, api in apis.items()
-        ]
-    )
 
     @router.get("/compat/", response_model=SystemsOut)
-    async def systems() -> Response:
+    async def systems(request: Request) -> Response:
         """List the systems whose clients are served, with their documentation."""
-        return answer(shown)
+        base = base_used(request.scope)
+        return answer(SystemsOut(systems=[shown(name, base, api) for name, api in apis.items()]))
 
     return router

@@ -21,6 +21,12 @@ def base_of(shop: str) -> str:
     return f"{PREFIX}/{shop}"
 
 
+def base_used(scope: Scope) -> str:
+    """Return what the path of a request began with, for its shop; "" if that is its host's."""
+    prefix: str = scope.get("root_path", "")
+    return "/".join(prefix.split("/", 3)[:3]) if prefix.startswith(f"{PREFIX}/") else ""
+
+
 class ByShop:
     """An ASGI app that calls the app of the shop that a request is for."""
 

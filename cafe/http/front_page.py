@@ -91,10 +91,12 @@ def front_routes(
     version: str,
     routers: Sequence[APIRouter],
     home: Callable[[Request], Awaitable[Response]] | None = None,
+    beside: Sequence[PageLink] = (),
 ) -> APIRouter:
     """Return the route `/`, with the links that lead to the docs or to a route of `routers`.
 
-    `home` answers browsers instead of the page with links.
+    The links of `beside` lead to other apps. `home` answers browsers instead of the page with
+    links.
     """
     # Not in OpenAPI: OPTIONS of the root answers for the whole app, not for this route.
     router = APIRouter(route_class=PlainRoute, include_in_schema=False)
@@ -102,7 +104,7 @@ def front_routes(
     for route in (route for one in routers for route in one.routes):
         if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
             paths.add(route.path)
-    served = [link for link in said.links if link.path in paths]
+    served = [*(link for link in said.links if link.path in paths), *beside]
 
     @router.get("/", response_model=FrontOut)
     async def front(request: Request) -> Response:

@@ -5,8 +5,9 @@ anything that a web page can choose.
 
 `StaffAuthentication` returns the caller of a request, by the mode of the port. In the mode `open` a
 request without credentials is a barista's; in the mode `token` one with the worker token is. In
-each mode an account that has signed in, and a program's token, have their own role. The token is
-compared in constant time and is never logged or sent back.
+each mode an account that has signed in, and a program's token, have their own role. The worker
+token reads the metrics in each mode: a standby, or a front without Redis, cannot ask for accounts.
+It is compared in constant time, and is never logged or sent back.
 
 `CredentialsGuard` requires credentials (RFC 6750) for every path except public ones: the health
 routes, the menu, the pages of the docs and screens, and the routes for signing in. It also
@@ -84,6 +85,7 @@ PUBLIC: Final = frozenset(
 """The paths that need no credentials to read."""
 FILES: Final = ("/static-offline-docs/", "/screens/")
 """The files of the pages of the docs and the screens."""
+METRICS: Final = "/metrics"
 CALLER: Final = "caller"
 """In a request's state: its caller, once known."""
 
@@ -98,7 +100,7 @@ class StaffAuthentication:
     def __init__(self, mode: Mode, token: str | None, authenticate: Authenticate) -> None:
         """Ask `authenticate` about all credentials but the worker token."""
         self._mode = mode
-        self._token = None if token is None or mode == "accounts" else token.encode()
+        self._token = None if token is None else token.encode()
         self._authenticate = authenticate
 
     async def __call__(self, scope: Scope) -> Caller | None:
@@ -115,12 +117,16 @@ class StaffAuthentication:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
         is_bearer = scheme.lower() == b"bearer"
-        if is_bearer and self._token is not None and compare_digest(token.strip(), self._token):
+        takes_token = self._mode != "accounts" or bare_path(scope) == METRICS
+        if is_bearer and takes_token and self._is_worker_token(token.strip()):
             return A_BARISTA
         if self._mode == "open" and not is_bearer and len(given) <= 1:
             # Credentials for a proxy in front, such as Basic, are not ours to check.
             return A_BARISTA
         return await self._authenticate(scope)
+
+    def _is_worker_token(self, token: bytes) -> bool:
+        return self._token is not None and compare_digest(token, self._token)
 
 
 def _has_credentials(scope: Scope) -> bool:

@@ -84,7 +84,7 @@ def made(department: str, entries: Sequence[Entry], now: float) -> list[Made]:
 def units_of(entries: Iterable[Made]) -> Iterator[list[Unit]]:
     """Yield all entries as units for a store, sorted by time, AT_ONCE entries in each list.
 
-    Entries of the same time keep their order.
+    Entries of the same time keep their sequence.
     """
     in_time = sorted(entries, key=itemgetter(0))
     for some in in_parts(in_time, AT_ONCE):

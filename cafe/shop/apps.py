@@ -101,8 +101,8 @@ def client_app(
         title=CLIENT.title,
         description=CLIENT.description,
         version=VERSION,
-        prefix=CLIENT_PREFIX,
-        other_prefixes=[SHORT_CLIENT_PREFIX, "/"],
+        prefix=base + CLIENT_PREFIX,
+        other_prefixes=[base + SHORT_CLIENT_PREFIX, base or "/"],
         authenticate=checked,
     )
     others = [(one, one.customer_routes) for offer in offers for one in offer.other_apis]
@@ -123,14 +123,11 @@ def health_app(name: str, why_not_ready: WhyNotReady, shops: Sequence[str]) -> A
 
 def health_api(why_not_ready: WhyNotReady, shops: Sequence[str] = ()) -> ASGIApp:
     """Return the routes of `health_app`, without the outer layer."""
-    front = FrontPage(
-        "Cafés",
-        "Each shop is at a path of its own.",
-        tuple(PageLink(f"{one}/", one) for one in shops),
-    )
+    front = FrontPage("Cafés", "Each shop is at a path of its own.", ())
+    beside = [PageLink(f"{one}/", one) for one in shops]
     routers = [health_routes(why_not_ready)]
     api = create_app(
-        [*routers, front_routes(front, VERSION, routers)],
+        [*routers, front_routes(front, VERSION, routers, beside=beside)],
         title=front.title,
         description=front.description,
         version=VERSION,
@@ -195,8 +192,8 @@ def worker_app(
         title=front.title,
         description=front.description,
         version=VERSION,
-        prefix=WORKER_PREFIX,
-        other_prefixes=["/"],
+        prefix=base + WORKER_PREFIX,
+        other_prefixes=[base or "/"],
         authenticate=checked,
     )
     others = [(one, one.staff_routes) for offer in offers for one in offer.other_apis]
@@ -225,7 +222,7 @@ def serve_others(
     prefixes. Behind `base`, if it is not empty, everything is served once more.
     """
     others = {
-        api.prefix: PlainRoutes(other_app(api, routers, authenticate))
+        api.prefix: PlainRoutes(other_app(api, routers, authenticate, base))
         for api, routers in apis
         if routers
     }
@@ -239,14 +236,16 @@ def serve_others(
     return ByPrefix(app, others), prefixes
 
 
-def other_app(api: OtherApi, routers: Sequence[APIRouter], authenticate: Authenticate) -> FastAPI:
+def other_app(
+    api: OtherApi, routers: Sequence[APIRouter], authenticate: Authenticate, base: str
+) -> FastAPI:
     """Return the FastAPI app of another system's API."""
     app = create_app(
         routers,
         title=api.title,
         description=api.description,
         version=VERSION,
-        prefix=api.prefix,
+        prefix=base + api.prefix,
         authenticate=authenticate,
     )
     loosen(app)

@@ -19,7 +19,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from starlette.types import ASGIApp
 
-from actors import ActorError, Ref, open_system
+from actors import ActorError, Ref, System, open_system
+from actors.instruments.prometheus import PrometheusInstrument
 from actors.instruments.slow_turns import SlowTurns
 from cafe.bus.following_ledger import FollowingLedger
 from cafe.bus.house_client import HouseClient, open_house_client
@@ -40,7 +41,7 @@ from cafe.shop.departments import OURS, Departments
 from cafe.shop.ports import GRACE_SHARE, Access, Port, read_access, read_ports
 from cafe.shop.process import start_clock, until_signalled
 from cafe.shop.serving import Served, say_what_is_used, serve_ports
-from cafe.shop.shop import MAILBOX, READY_SECONDS, RESTART, limits_of, new_registry
+from cafe.shop.shop import ACTOR_METRICS, MAILBOX, READY_SECONDS, RESTART, limits_of
 
 Only = Literal["client", "worker"]
 ALONE_SECONDS: Final = 5.0
@@ -178,11 +179,13 @@ async def open_shops(
     url = "" if settings.bus is None else settings.bus.get_secret_value()
     prefix = f"cafe:{'+'.join(name or 'cafe' for name in names)}:limits:"
     grace = GRACE_SHARE * settings.closing_seconds / 2
+    watching = PrometheusInstrument(ACTOR_METRICS)
     async with (
         open_shared_limits(url, prefix, limits_of(settings)) as make_limiter,
-        open_system(grace=grace, instruments=[SlowTurns()]) as system,
+        open_system(grace=grace, instruments=[watching, SlowTurns()]) as system,
         AsyncExitStack() as stack,
     ):
+        watching.watch(system)
         limiter = await system.start(
             make_limiter, name="RateLimiter", mailbox=MAILBOX, restart=RESTART
         )
@@ -190,7 +193,9 @@ async def open_shops(
         for name in names:
             of_shop = settings.model_copy(update={"shop": name})
             base = base_of(name) if name is not None and settings.shops else ""
-            opening = open_front(of_shop, url, limiter, base=base)
+            registry = CollectorRegistry()
+            registry.register(watching)
+            opening = open_front(of_shop, url, system, limiter, registry, base=base)
             shop, front, nursery = await stack.enter_async_context(opening)
             reaching = partial(reach, doors=doors, access=access)
             nursery.start_soon(reaching, shop, front, departments, nursery)
@@ -200,17 +205,23 @@ async def open_shops(
 
 @asynccontextmanager
 async def open_front(
-    settings: Settings, url: str, limiter: Ref[RateLimiter], *, base: str
+    settings: Settings,
+    url: str,
+    system: System,
+    limiter: Ref[RateLimiter],
+    registry: CollectorRegistry,
+    *,
+    base: str,
 ) -> AsyncGenerator[tuple[FrontShop, Front, trio.Nursery]]:
-    """Yield a shop over the bus, the Front for its departments, and the nursery for its tasks."""
-    registry, watching = new_registry()
+    """Yield a shop over the bus, the Front for its departments, and the nursery for its tasks.
+
+    `system` has the front's own actors, and `registry` their metrics.
+    """
     async with (
-        open_system(instruments=[watching, SlowTurns()]) as system,
         open_bus(url, Names(settings.shop)) as bus,
         open_house_client(bus) as house,
         trio.open_nursery() as nursery,
     ):
-        watching.watch(system)
         ledger = FollowingLedger(house, start_clock(), metadata.tables.values())
         closing = Closing()
         shop = FrontShop(

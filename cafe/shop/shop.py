@@ -38,6 +38,8 @@ from cafe.shop.serving import Served, say_what_is_used, serve_ports
 MAILBOX = 10_000
 """The size of an actor's mailbox: it has room for every request that may be open at a time."""
 RESTART = Restart(limit=5, within=60)
+ACTOR_METRICS = "cafe_actor"
+"""The prefix of the actors' metrics."""
 LEDGER_SHARE = 0.05
 """The share of the shutdown time for the ledger's last writes, and again for disconnecting."""
 READY_SECONDS = 1.0
@@ -157,7 +159,7 @@ async def open_until(
 
 def new_registry() -> tuple[CollectorRegistry, PrometheusInstrument]:
     """Return a registry, and the instrument registered in it for the actors' statistics."""
-    registry, watching = CollectorRegistry(), PrometheusInstrument("cafe_actor")
+    registry, watching = CollectorRegistry(), PrometheusInstrument(ACTOR_METRICS)
     registry.register(watching)
     return registry, watching
 

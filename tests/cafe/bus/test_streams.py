@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 
 import pytest
@@ -10,6 +11,7 @@ import trio
 
 from cafe.bus.streams import (
     LIVES_SECONDS,
+    LOG_SECONDS,
     MOST_ENTRIES,
     STREAM_SECONDS,
     Bus,
@@ -168,3 +170,56 @@ async def test_streams_are_bounded(redis: RedisServer) -> None:
             await bus.add([StreamEntry(NAMES.answers("a"), b"x", "answers")] * most)
     length = int(redis.command("XLEN", NAMES.answers("a")).removeprefix(":"))
     assert most <= length < 2 * most
+
+
+async def test_what_was_read_is_removed_so_that_large_entries_do_not_fill_the_server(
+    redis: RedisServer,
+) -> None:
+    large = bytes(2**18)
+    async with open_bus(redis.url, NAMES) as house, open_bus(redis.url, NAMES) as front:
+        asked, answered = {NAMES.asks: b"0-0"}, {NAMES.answers("a"): b"0-0"}
+        redis.command("CONFIG", "SET", "maxmemory", "24mb", "maxmemory-policy", "noeviction")
+        try:
+            for _ in range(20):
+                assert await front.add([StreamEntry(NAMES.asks, large, "asks")] * 8, renew="a")
+                _, asked = await read_some(house, asked)
+                assert await house.living(["a"]) == {"a"}
+                answers = [StreamEntry(NAMES.answers("a"), large, "answers")] * 8
+                assert await house.add(answers)
+                _, answered = await read_some(front, answered)
+        finally:
+            redis.command("CONFIG", "SET", "maxmemory", "0")
+
+
+async def test_a_server_that_large_entries_have_filled_has_room_once_they_are_read(
+    redis: RedisServer,
+) -> None:
+    async with open_bus(redis.url, NAMES) as house, open_bus(redis.url, NAMES) as front:
+        redis.command("CONFIG", "SET", "maxmemory", "24mb", "maxmemory-policy", "noeviction")
+        try:
+            entry = StreamEntry(NAMES.answers("a"), bytes(2**18), "answers")
+            while await house.add([entry]):
+                pass
+            ids, read = {NAMES.answers("a"): b"0-0"}, 1
+            while read:
+                entries, ids = await front.read(ids)
+                read = len(entries)
+            with trio.fail_after(10):
+                while not await front.add([], renew="a"):
+                    pass
+            assert await house.add([entry])
+        finally:
+            redis.command("CONFIG", "SET", "maxmemory", "0")
+
+
+async def test_the_log_is_kept_for_some_time_and_not_longer(redis: RedisServer) -> None:
+    async with open_bus(redis.url, NAMES) as bus:
+        old, kept = (round((time.time() - age) * 1000) for age in (LOG_SECONDS + 60, 1))
+        for milliseconds in (old, kept):
+            for number in range(100):  # so many make a node, which is removed as a whole
+                redis.command("XADD", NAMES.log, f"{milliseconds}-{number}", "b", "x")
+        ids = await bus.last_of([NAMES.asks])
+        await bus.add([StreamEntry(NAMES.asks, b"x", "asks")])
+        await read_some(bus, ids)
+        await bus.living(["a"])
+    assert redis.command("XLEN", NAMES.log).strip() == ":100"

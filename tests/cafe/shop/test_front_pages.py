@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from cafe.http.front_page import FrontPage
-from cafe.shop.apps import CLIENT, WORKER
+from cafe.operations.operator_api import NotReady
+from cafe.shop.apps import CLIENT, WORKER, health_app
 from cafe.shop.ports import Access
 from tests.cafe.accounts.lobby import open_lobby
 from tests.test_roles import open_apps
@@ -28,8 +29,8 @@ LINK = re.compile(r'<a href="([^"]*)">([^<]*)</a>')
 
 
 @asynccontextmanager
-async def visiting(port: str) -> AsyncGenerator[httpx.AsyncClient]:
-    async with open_apps(Access("open")) as house:
+async def visiting(port: str, base: str = "") -> AsyncGenerator[httpx.AsyncClient]:
+    async with open_apps(Access("open"), base) as house:
         transport = httpx.ASGITransport(house.apps[port], client=("192.0.2.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client
@@ -92,3 +93,34 @@ async def test_the_docs_of_a_port_that_wants_credentials_can_be_opened_and_take_
             "bearer": {"type": "http", "scheme": "bearer"}
         }
         assert (await client.get("/actors")).status_code == 401
+
+
+@pytest.mark.parametrize("port", FRONTS)
+async def test_at_a_front_of_several_shops_all_that_is_shown_of_one_is_below_its_path(
+    port: str,
+) -> None:
+    base = "/shops/north"
+    async with visiting(port, base) as client:
+        systems = (await client.get(f"{base}/compat/")).json()["systems"]
+        pages = [f"{base}/openapi.json", *(f"{one['base_url']}/openapi.json" for one in systems)]
+        for page in pages:
+            schema = (await client.get(page)).raise_for_status().json()
+            assert all(one["url"].startswith(base) for one in schema["servers"]), page
+        for one in systems:
+            assert (await client.get(one["docs"])).status_code == 200
+            assert one["base_url"].startswith(base)
+        at_host = (await client.get("/compat/")).json()["systems"]
+        assert [base + one["base_url"] for one in at_host] == [one["base_url"] for one in systems]
+
+
+async def test_a_front_of_several_shops_links_to_each() -> None:
+    async def no_house() -> NotReady:
+        return NotReady("house", "No house answers.")
+
+    shops = ["/shops/north", "/shops/south"]
+    app = health_app("client", no_house, shops)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://cafe") as client:
+        links = (await client.get("/")).json()["links"]
+        assert [one["href"] for one in links] == [f"{one}/" for one in shops]
+        assert '<a href="/shops/south/">' in (await client.get("/", headers=BROWSER)).text

@@ -182,3 +182,15 @@ async def test_public_paths_and_customers_are_counted_and_staff_is_not() -> None
                 (await stranger.post("/auth/refresh", json={})).status_code for _ in range(6)
             ]
             assert answers == [422] * 5 + [429]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/v1/worker/metrics"])
+async def test_the_worker_token_reads_metrics_also_where_accounts_cannot_be_asked(
+    path: str,
+) -> None:
+    async with open_lobby(access=Access("accounts", TOKEN)) as lobby:
+        assert await status(lobby, TOKEN, path) == 200
+        assert await status(lobby, TOKEN + "x", path) == 401
+        assert await status(lobby, None, path) == 401
+    async with open_lobby(access=Access("accounts")) as lobby:
+        assert await status(lobby, TOKEN, path) == 401
