@@ -18,7 +18,7 @@ from cafe.bus.streams import (
     open_bus,
 )
 from tests.machines.redis_server import PAUSE, RedisServer, running_redis, why_not
-from tests.system.shop import until
+from tests.system.until import until
 
 NAMES = Names("north")
 
