@@ -1,26 +1,15 @@
-"""A front's ref of the Dispatcher, with the test as the house: what is held, left and asked again.
-
-The bus, and what a cancelled ask of it does, is not here: the test answers when it wants to.
-"""
+"""A front's ref of the Dispatcher, with the test as the house: what is held, left, asked again."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, cast
+from dataclasses import replace
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from actors import ActorCrashed, MailboxFull
-from cafe.bus.codec import decoder_of, encode
-from cafe.http.refusals import Closing, ShopClosing
-from cafe.ledger.department import Logged
-from cafe.orders import messages
-from cafe.orders.front import RETRY_SECONDS, DispatcherAtFront
+from actors import ActorCrashed
+from cafe.orders.front import RETRY_SECONDS
 from cafe.orders.messages import (
     AwaitOrder,
     Claim,
@@ -31,156 +20,14 @@ from cafe.orders.messages import (
     LeaveOrder,
     PlaceOrder,
     ReleaseOrder,
-    Standing,
     StartOrder,
 )
-from cafe.orders.order import Change, Order, Status
-from cafe.orders.refusals import OrderCancelled, UnknownOrder
+from cafe.orders.order import Status
+from cafe.orders.refusals import UnknownOrder
 from tests.cafe.ledger.order_histories import Tickets, basket, cancel, finish, hand_over, start
-from tests.cafe.orders.test_front_waits import log_of
+from tests.cafe.orders.front_on_paper import front, new_order, place, stands
 
 pytestmark = pytest.mark.schedules
-
-
-@dataclass
-class Asked:
-    """A message that a front has sent, and how the test answers it."""
-
-    message: Any
-    read: Callable[[Any], Any]
-    late: Callable[[Any], object] | None
-    done: trio.Event
-    answer: Any = None
-    error: Exception | None = None
-
-    def reply(self, answer: Any) -> None:
-        self.answer = self.read(encode(answer))
-        self.done.set()
-
-    def fail(self, error: Exception) -> None:
-        self.error = error
-        self.done.set()
-
-    def reply_late(self, answer: Any) -> None:
-        """Answer an ask that was cancelled before."""
-        assert self.late is not None
-        self.late(self.read(encode(answer)))
-
-
-class HouseOnPaper:
-    """A client of a house, and a ledger that follows its log, in the hands of the test."""
-
-    front = "front"
-
-    def __init__(self) -> None:
-        self.asked: list[Asked] = []
-        self.told: list[Any] = []
-        self.is_full = False
-        self.gap: Callable[[], Awaitable[None]]
-        self.new_house: Callable[[], Awaitable[None]]
-        self.hear: Callable[[Sequence[Logged]], None]
-
-    async def ask(
-        self, _of: str, name: str, body: bytes, read: Callable[[Any], Any], late: Any = None
-    ) -> Any:
-        asked = Asked(_read(name, body), read, late, trio.Event())
-        self.asked.append(asked)
-        await asked.done.wait()
-        if asked.error is not None:
-            raise asked.error
-        return asked.answer
-
-    def tell_nowait(self, of: str, name: str, body: bytes) -> None:
-        if self.is_full:
-            raise MailboxFull(of, 1)
-        self.told.append(_read(name, body))
-
-    def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
-        self.hear = callback
-
-    def on_gap(self, callback: Callable[[], Awaitable[None]]) -> None:
-        self.gap = callback
-
-    def on_new_house(self, callback: Callable[[], Awaitable[None]]) -> None:
-        self.new_house = callback
-
-    def commit(self, *changes: Change) -> None:
-        self.hear(log_of(*changes))
-
-    async def next(self) -> Asked:
-        """Return what was asked last, once nothing goes on without an answer."""
-        await wait_all_tasks_blocked()
-        return self.asked[-1]
-
-
-def _read(name: str, body: bytes) -> Any:
-    return decoder_of(getattr(messages, name))(body)
-
-
-class Client:
-    """A task that asks one thing, and can leave."""
-
-    def __init__(self) -> None:
-        self.scope = trio.CancelScope()
-        self.got: Any = None
-        self.error: Exception | None = None
-
-    async def run(self, ask: Callable[[], Awaitable[Any]]) -> None:
-        with self.scope:
-            try:
-                self.got = await ask()
-            except Exception as error:  # noqa: BLE001 - the test looks at it
-                self.error = error
-
-
-class FrontHere:
-    """A front, its house, and clients in tasks of their own."""
-
-    def __init__(self, nursery: trio.Nursery) -> None:
-        self.house, self.closing = HouseOnPaper(), Closing()
-        house = cast("Any", self.house)
-        self.dispatcher = DispatcherAtFront(house, house, self.closing, 60.0)
-        self._nursery = nursery
-        nursery.start_soon(self.dispatcher.run)
-
-    def ask(self, message: Any) -> Client:
-        """Ask in a task."""
-        client = Client()
-        self._nursery.start_soon(client.run, partial(self.dispatcher.ask, message))
-        return client
-
-    async def placed(self, order: Order) -> None:
-        """Place an order whose customer waits here; the house answers."""
-        self.ask(place(order))
-        (await self.house.next()).reply(stands(order))
-        await wait_all_tasks_blocked()
-
-    async def awaited(self, order: Order) -> Client:
-        """Place an order, and wait for it."""
-        await self.placed(order)
-        client = self.ask(AwaitOrder(order.order_id))
-        await wait_all_tasks_blocked()
-        return client
-
-
-@asynccontextmanager
-async def front() -> AsyncGenerator[FrontHere]:
-    """Open a front."""
-    async with trio.open_nursery() as nursery:
-        yield FrontHere(nursery)
-        nursery.cancel_scope.cancel()
-
-
-def place(order: Order) -> PlaceOrder:
-    return PlaceOrder(order.order_id, "americano", None, order.address, 9, order.key)
-
-
-def stands(order: Order) -> Standing:
-    return Standing(order, None, None, 0.0)
-
-
-def new_order(key: str | None = None) -> Order:
-    return Tickets().place(key=key).order
 
 
 async def test_a_placed_order_is_held_so_its_wait_asks_nothing_and_a_second_one_does() -> None:
@@ -206,11 +53,11 @@ async def test_holds_and_leaves_are_numbered_one_after_the_other() -> None:
         await wait_all_tasks_blocked()
         second.scope.cancel()
         await wait_all_tasks_blocked()
-        assert here.house.told == []  # the first waits still
+        assert here.house.tells == []  # the first waits still
         first.scope.cancel()
         await wait_all_tasks_blocked()
         placed, held = (one.message for one in here.house.asked)
-        assert here.house.told == [LeaveOrder("front", order.order_id, 3, hangs_up=True)]
+        assert here.house.tells == [LeaveOrder("front", order.order_id, 3, hangs_up=True)]
         assert (placed.front, placed.hold, held.hold) == ("front", 1, 2)
         assert here.dispatcher.waiting == 0
 
@@ -223,7 +70,7 @@ async def test_a_timed_wait_that_ends_leaves_its_order_without_a_hang_up() -> No
         await wait_all_tasks_blocked()
         timed.scope.cancel()
         await wait_all_tasks_blocked()
-        assert here.house.told == [LeaveOrder("front", order.order_id, 2, hangs_up=False)]
+        assert here.house.tells == [LeaveOrder("front", order.order_id, 2, hangs_up=False)]
 
 
 async def test_an_order_that_has_ended_is_not_left() -> None:
@@ -237,7 +84,7 @@ async def test_an_order_that_has_ended_is_not_left() -> None:
         (await here.house.next()).reply({})
         await wait_all_tasks_blocked()
         assert isinstance(unknown.error, UnknownOrder)
-        assert here.house.told == []
+        assert here.house.tells == []
         assert here.dispatcher.waiting == 0
 
 
@@ -289,13 +136,13 @@ async def test_a_placing_that_fails_leaves_what_another_order_may_hold_by_its_ke
         await wait_all_tasks_blocked()
         assert isinstance(client.error, ActorCrashed)
         left = [LeaveOrder("front", order.order_id, 2, hangs_up=False)]
-        assert here.house.told == (left if key else [])
+        assert here.house.tells == (left if key else [])
         assert here.dispatcher.waiting == 0
 
 
 async def test_an_order_that_is_placed_after_its_customer_left_is_hung_up_or_left() -> None:
     plain, keyed = new_order(), new_order("k")
-    for message, order, told in (
+    for message, order, tells in (
         (place(plain), plain, [HangUp(plain.order_id)]),
         (place(keyed), keyed, [LeaveOrder("front", keyed.order_id, 2, hangs_up=False)]),
         (place(keyed), cancel(keyed).order, []),
@@ -307,7 +154,7 @@ async def test_an_order_that_is_placed_after_its_customer_left_is_hung_up_or_lef
             client.scope.cancel()
             await wait_all_tasks_blocked()
             asked.reply_late(stands(order))
-            assert here.house.told == told
+            assert here.house.tells == tells
             assert here.dispatcher.waiting == 0
 
 
@@ -318,9 +165,9 @@ async def test_a_hold_that_is_answered_after_its_customer_left_is_left() -> None
         asked = await here.house.next()
         client.scope.cancel()
         await wait_all_tasks_blocked()
-        here.house.told.clear()
+        here.house.tells.clear()
         asked.reply_late({order.order_id: stands(order)})
-        assert here.house.told == [LeaveOrder("front", order.order_id, 3, hangs_up=False)]
+        assert here.house.tells == [LeaveOrder("front", order.order_id, 3, hangs_up=False)]
 
 
 async def test_a_hold_that_is_answered_late_is_kept_for_another_customer() -> None:
@@ -333,7 +180,7 @@ async def test_a_hold_that_is_answered_late_is_kept_for_another_customer() -> No
         leaving.scope.cancel()
         await wait_all_tasks_blocked()
         asked.reply_late({order.order_id: stands(order)})
-        assert here.house.told == []
+        assert here.house.tells == []
 
 
 async def test_after_a_gap_what_is_collected_is_held_and_what_is_looked_at_is_found() -> None:
@@ -381,10 +228,10 @@ async def test_what_is_held_again_after_its_customer_left_is_left_again() -> Non
         held = await here.house.next()
         client.scope.cancel()
         await wait_all_tasks_blocked()
-        here.house.told.clear()
+        here.house.tells.clear()
         held.reply({order.order_id: stands(order)})
         await wait_all_tasks_blocked()
-        assert here.house.told == [LeaveOrder("front", order.order_id, 4, hangs_up=False)]
+        assert here.house.tells == [LeaveOrder("front", order.order_id, 4, hangs_up=False)]
 
 
 async def test_a_leave_that_has_no_room_is_told_later() -> None:
@@ -394,10 +241,10 @@ async def test_a_leave_that_has_no_room_is_told_later() -> None:
         here.house.is_full = True
         client.scope.cancel()
         await trio.sleep(3 * RETRY_SECONDS)
-        assert here.house.told == []
+        assert here.house.tells == []
         here.house.is_full = False
         await trio.sleep(2 * RETRY_SECONDS)
-        assert here.house.told == [LeaveOrder("front", order.order_id, 2, hangs_up=True)]
+        assert here.house.tells == [LeaveOrder("front", order.order_id, 2, hangs_up=True)]
 
 
 async def test_what_a_basket_has_is_kept_from_what_the_house_has_said() -> None:
@@ -428,9 +275,9 @@ async def test_a_claim_that_comes_after_its_barista_left_is_released_unless_it_i
             client.scope.cancel()
             await wait_all_tasks_blocked()
             asked.reply_late(None)
-            assert here.house.told == []
+            assert here.house.tells == []
             asked.reply_late(Claim(order, 0))
-            assert here.house.told == [ReleaseOrder(order.order_id, "c")]
+            assert here.house.tells == [ReleaseOrder(order.order_id, "c")]
     async with front() as here:
         here.ask(StartOrder("Bo", claim="c", keyed=True))
         assert (await here.house.next()).late is None
@@ -443,7 +290,7 @@ async def test_a_hang_up_ends_what_is_held_here() -> None:
         assert here.dispatcher.waiting == 1
         here.dispatcher.tell_nowait(HangUp(order.order_id))
         assert here.dispatcher.waiting == 0
-        assert here.house.told == [HangUp(order.order_id)]
+        assert here.house.tells == [HangUp(order.order_id)]
 
 
 async def test_what_is_known_of_an_order_before_it_is_placed_again_does_not_end_its_wait() -> None:
@@ -463,54 +310,3 @@ async def test_what_is_known_of_an_order_before_it_is_placed_again_does_not_end_
         client = here.ask(AwaitOrder(order.order_id))
         await wait_all_tasks_blocked()
         assert client.error is None
-
-
-async def test_what_ends_as_a_front_closes_is_answered_by_its_end() -> None:
-    order = new_order()
-    async with front() as here:
-        client = await here.awaited(order)
-        here.closing.begin(retry_after=4)
-        answered: list[Any] = []
-
-        async def close() -> None:
-            here.house.commit(cancel(order))
-            answered.append(await here.dispatcher.close())
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(close)
-            (await here.house.next()).reply(0)
-        assert answered == [{"customers_answered": 0}]
-        assert isinstance(client.error, OrderCancelled)
-
-
-async def test_a_front_that_closes_counts_customers_and_not_those_who_look() -> None:
-    tickets = Tickets()
-    mine, seen = tickets.place(key="k").order, tickets.place().order
-    async with front() as here:
-        clients = [await here.awaited(mine)]
-        for _ in range(2):
-            clients.append(here.ask(AwaitOrder(mine.order_id)))
-            (await here.house.next()).reply({mine.order_id: stands(mine)})
-        looking = here.ask(AwaitOrder(seen.order_id, collects=False))
-        (await here.house.next()).reply(stands(seen))
-        await wait_all_tasks_blocked()
-        here.closing.begin(retry_after=4)
-        answered: list[Any] = []
-
-        async def close() -> None:
-            answered.append(await here.dispatcher.close())
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(close)
-            (await here.house.next()).reply(0)
-        assert answered == [{"customers_answered": 3}]
-        assert [type(client.error) for client in clients] == [ShopClosing] * 3
-        assert isinstance(looking.error, UnknownOrder)
-        here.house.told.clear()
-        late = here.ask(AwaitOrder(mine.order_id))
-        looker = here.ask(AwaitOrder(seen.order_id, collects=False))
-        await wait_all_tasks_blocked()
-        assert isinstance(late.error, ShopClosing)
-        assert isinstance(looker.error, UnknownOrder)
-        [left] = here.house.told
-        assert (left.order_id, left.hangs_up) == (mine.order_id, True)

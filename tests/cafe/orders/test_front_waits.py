@@ -9,7 +9,6 @@ from cafe.orders.front_waits import Wait, Waits, answer_of
 from cafe.orders.messages import Standing
 from cafe.orders.order import Action, Change, Status
 from cafe.orders.refusals import CutOffFromQueue, OrderCancelled, UnknownOrder
-from cafe.orders.tables import entry_of
 from tests.cafe.ledger.order_histories import (
     HARBOUR,
     NOON,
@@ -20,18 +19,9 @@ from tests.cafe.ledger.order_histories import (
     hand_over,
     start,
 )
+from tests.cafe.orders.front_on_paper import log_of
 
 BAN_SECONDS = 60.0
-
-
-def log_of(*changes: Change, department: str = "orders") -> list[Logged]:
-    """Return what a commit of these changes adds to the log."""
-    entries = [entry_of(change) for change in changes]
-    return [
-        Logged(at, department, one.event, one.changes)
-        for at, one in enumerate(entries, 1)
-        if one.event is not None
-    ]
 
 
 def brewed(tickets: Tickets | None = None) -> Change:
