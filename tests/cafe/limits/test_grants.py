@@ -163,7 +163,7 @@ def test_the_address_that_was_quiet_for_longest_makes_room(
     table = Grants[str](WIDTH)
     table.ask("busy", 0, START)
     table.ask("quiet", 0, START)
-    table.receive("busy", 0, START + 1)  # its bucket ends soon
+    table.receive("busy", 0, START + 0.9 * WIDTH)
     table.ask("busy", 0, START + 0.8 * WIDTH)
     table.ask("new", 0, START + 1.5 * WIDTH)
     assert list(table) == ["busy", "new"]

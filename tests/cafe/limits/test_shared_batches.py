@@ -83,7 +83,7 @@ class FrontHere:
 
     async def settle(self, batch: Batch, **answer: Any) -> None:
         """Answer a call: all is admitted, and nothing was banned."""
-        given = {
+        given: dict[str, Any] = {
             "revision": 1,
             "is_all": True,
             "bucket_left": round(WIDTH * MICROSECONDS),
@@ -164,6 +164,7 @@ async def test_a_batch_is_settled_once() -> None:
         await front.ask("next")
         await front.settle(front.take())
         assert front.outcomes == {"asked": "admitted", "next": "admitted"}
+        assert front.ref.statistics().crashed == 0
 
 
 async def test_without_redis_those_who_waited_longest_are_admitted_first() -> None:
