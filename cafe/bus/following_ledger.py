@@ -100,7 +100,7 @@ class FollowingLedger:
 
     def _take(self, heartbeat: Heartbeat) -> None:
         offset = heartbeat.now - self._clock()
-        if abs(offset - self._offset) > MOST_AHEAD or not self._begun:
+        if abs(offset - self._offset) > MOST_AHEAD:
             self._offset = offset
         if not self._begun:
             self._begun = True

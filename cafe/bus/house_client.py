@@ -279,8 +279,7 @@ class HouseClient:
             return  # nothing waits for the outcome of a tell
         pending.answer = answer
         pending.done.set()
-        if pending.late is not None:
-            self._give_late(pending, pending.late)
+        self._give_late(pending, pending.late)
 
     def _give_late(self, pending: PendingAsk, late: Late | None) -> None:
         answer = pending.answer

@@ -47,7 +47,7 @@ class OpenAsks:
     @property
     def has_open(self) -> bool:
         """Whether a report would be news to the house."""
-        return bool(self.house and (self._sent or self._ended))
+        return bool(self._sent or self._ended)
 
     def add(self, of: str, name: str, body: bytes) -> int:
         """Queue an ask to be sent; return its number."""

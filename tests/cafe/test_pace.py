@@ -69,3 +69,13 @@ async def test_after_a_rush_messages_go_at_once_again() -> None:
     await batches(pace, 2 * BUSY)
     await trio.sleep(1)
     assert len(await batches(pace, 50)) == 100
+
+
+async def test_what_comes_at_once_after_a_quiet_time_counts_as_a_rush() -> None:
+    pace = Pace()
+    pace.note(1)
+    await trio.sleep(60)
+    pace.note(round(BUSY))
+    began = trio.current_time()
+    await pace.wait()
+    assert trio.current_time() - began == pytest.approx(LONGEST_SECONDS)

@@ -17,7 +17,7 @@ from tests.machines.processes import STANDBY, House
 from tests.machines.relay import Relay
 from tests.machines.rush import Rush
 from tests.machines.site import Site
-from tests.system.shop import until_asked
+from tests.system.until import until_asked
 
 Failure = Callable[[Site, Rush], Awaitable[None]]
 

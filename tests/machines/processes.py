@@ -20,7 +20,8 @@ import trio
 
 from tests.machines.redis_server import HOST, free_port
 from tests.system.killing import NO_LIMITS
-from tests.system.shop import SIGNS_OF_A_BUG, TIMEOUT, Line, Log, Shop, environment
+from tests.system.shop import SIGNS_OF_A_BUG, Line, Log, Shop, environment
+from tests.system.until import TIMEOUT
 
 LEASE = 1.5
 """The seconds after which the order of a barista who disconnected is in the queue again."""

@@ -20,7 +20,8 @@ from tests.machines.site import Site
 from tests.system.history import History, broken_promises, violations
 from tests.system.killing import MOST_SHOWN, db_check, read_to_the_end
 from tests.system.load import Load, Record
-from tests.system.shop import Shop, until, until_asked
+from tests.system.shop import Shop
+from tests.system.until import until, until_asked
 
 WITH_KEY, WITHOUT_KEY, BARISTAS = 16, 16, 8
 MANY = 20

@@ -19,7 +19,8 @@ from tests.cafe.ledger.postgres import PostgresServer
 from tests.machines.processes import PAUSE, READY, Front, House, Machine
 from tests.machines.redis_server import HOST, RedisServer
 from tests.machines.relay import Relay, running_relay
-from tests.system.shop import TIMEOUT, Shop, until
+from tests.system.shop import Shop
+from tests.system.until import TIMEOUT, until
 
 
 @dataclass

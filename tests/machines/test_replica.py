@@ -16,7 +16,7 @@ from tests.machines.site import Site, new_site
 from tests.system.api import brew, look, order, park
 from tests.system.killing import db_check
 from tests.system.raw_client import Client
-from tests.system.shop import until_asked
+from tests.system.until import until_asked
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 

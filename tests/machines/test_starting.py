@@ -17,7 +17,7 @@ from tests.machines.redis_server import RedisServer, running_redis
 from tests.machines.redis_server import why_not as why_no_redis
 from tests.machines.site import Site, new_site, together
 from tests.system.api import brew, look, order
-from tests.system.shop import TIMEOUT
+from tests.system.until import TIMEOUT
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 

@@ -11,9 +11,10 @@ from tests.machines.site import Site
 from tests.system.api import Crew, brew, crowd, order, read_all
 from tests.system.history import read
 from tests.system.raw_client import Answer
-from tests.system.shop import Line, Shop, until_asked
+from tests.system.shop import Line, Shop
 from tests.system.streaming import following
 from tests.system.test_events import are_through, positions, positions_in
+from tests.system.until import until_asked
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 

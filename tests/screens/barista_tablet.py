@@ -14,7 +14,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.screens.browser import TIMEOUT, Visitor
 from tests.system.credentials import PASSWORD, bearer
-from tests.system.shop import POLL, Line, Shop
+from tests.system.shop import Line, Shop
+from tests.system.until import POLL
 
 PLENTY: dict[str, Any] = {"limit_requests": 10**6, "limit_waiting": 1_000}
 """So that the one address of a test is not limited."""

@@ -25,7 +25,8 @@ from tests.screens.browser import Visitor
 from tests.system.credentials import PASSWORD, bearer
 from tests.system.mail_server import HOST, Inbox, open_inbox
 from tests.system.paying import Providers, open_providers
-from tests.system.shop import TIMEOUT, Shop, open_shop
+from tests.system.shop import Shop, open_shop
+from tests.system.until import TIMEOUT
 
 HOSTILE: Final = "<img src=x onerror=alert(1)>"
 SECTIONS: Final = ("today", "orders", "menu", "delivery", "tables", "messages", "accounts", "bans")

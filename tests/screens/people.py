@@ -14,7 +14,8 @@ from cafe.http.authentication import Role
 from cafe.settings import Settings
 from tests.system.api import LATER
 from tests.system.credentials import PASSWORD, bearer
-from tests.system.shop import TIMEOUT, Line, Shop
+from tests.system.shop import Line, Shop
+from tests.system.until import TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from cafe.accounts.tokens import tokens_of
 from cafe.settings import Settings
 from tests.system import warm
 from tests.system.credentials import bearer
-from tests.system.shop import TIMEOUT, Line, Shop, environment, until_asked
+from tests.system.shop import Line, Shop, environment
+from tests.system.until import TIMEOUT, until_asked
 
 
 @dataclass(frozen=True)

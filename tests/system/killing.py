@@ -23,7 +23,8 @@ import trio
 from tests.system import warm
 from tests.system.history import History, broken_promises, read, violations
 from tests.system.load import READY, Load, Record
-from tests.system.shop import POLL, TIMEOUT, Line, Shop, environment, open_shop, until_asked
+from tests.system.shop import Line, Shop, environment, open_shop
+from tests.system.until import POLL, TIMEOUT, until_asked
 
 Task = Callable[[], Awaitable[object]]
 NO_LIMITS = {"limit_requests": 10**6, "limit_waiting": 10**5, "limit_connections": 10**5}

@@ -23,7 +23,8 @@ from cafe.orders.tables import orders
 from cafe.payments.tables import payment_of, payments
 from tests.system.killing import NO_LIMITS, db_check
 from tests.system.paying import BASKET, Providers, open_paying_shop, signed_in
-from tests.system.shop import Shop, until_asked
+from tests.system.shop import Shop
+from tests.system.until import until_asked
 
 CUSTOMERS = 12
 MANNERS = ("accept", "accept", "stall", "lose", "fail", "refuse")

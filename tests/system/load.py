@@ -21,7 +21,8 @@ import h11
 import trio
 
 from tests.system.raw_client import Client, request
-from tests.system.shop import Line, Shop, until
+from tests.system.shop import Line, Shop
+from tests.system.until import until
 
 PEER_ERRORS = (OSError, trio.BrokenResourceError, h11.RemoteProtocolError)
 """What a connection raises when the process at its other end is killed."""

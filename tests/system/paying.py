@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 
 from tests.system.paying_shop import PROGRAM
-from tests.system.shop import FREE_PORTS, TIMEOUT, Shop, open_shop
+from tests.system.shop import FREE_PORTS, Shop, open_shop
+from tests.system.until import TIMEOUT
 
 LATTE = {"product_id": "latte", "variation_id": "latte-vanilla", "quantity": 2}
 BASKET = {"items": [LATTE]}

@@ -18,7 +18,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from urllib.parse import urlsplit
 
-from tests.system.shop import POLL, TIMEOUT, Shop
+from tests.system.shop import Shop
+from tests.system.until import POLL, TIMEOUT
 
 DOCS = Path(__file__).parents[2] / "docs"
 LIMITS = DOCS / "limits.md"

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,8 @@ import httpx
 import trio
 
 from tests.system import warm
+from tests.system.until import TIMEOUT, until, until_asked
 from tests.system.warm import Process
-
-TIMEOUT = 30.0
-"""Seconds after which a wait for anything fails the test; long, because machines can be busy."""
-POLL = 0.01
-"""Seconds between polls: what another process does has no event here."""
 
 COMMAND = (sys.executable, "-m", "cafe", "serve")
 FREE_PORTS = ("--client-bind", "127.0.0.1:0", "--worker-bind", "127.0.0.1:0")
@@ -249,19 +245,3 @@ def _addresses(run: Process, log: Path) -> dict[bytes, bytes]:
         printed += piece
         found = {match[1]: match[2] for match in ADDRESS.finditer(printed)}
     return found
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until `condition` holds."""
-
-    async def asked() -> object:
-        return condition()
-
-    await until_asked(asked)
-
-
-async def until_asked(condition: Callable[[], Awaitable[object]]) -> None:
-    """Wait until the async `condition` holds."""
-    with trio.fail_after(TIMEOUT):
-        while not await condition():  # noqa: ASYNC110 - another process has no event here
-            await trio.sleep(POLL)

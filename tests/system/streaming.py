@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import httpx
 import trio
 
-from tests.system.shop import TIMEOUT
+from tests.system.until import TIMEOUT
 
 
 class Message(NamedTuple):

@@ -13,8 +13,9 @@ from cafe.http.authentication import Role
 from cafe.ledger.checking import open_reader
 from cafe.payments.tables import payments
 from tests.system.credentials import credentials
-from tests.system.shop import Shop, open_shop, until_asked
+from tests.system.shop import Shop, open_shop
 from tests.system.test_provider import asked, listening, said
+from tests.system.until import until_asked
 
 pytestmark = pytest.mark.once
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cafe.orders.autopilot import NAME
-from tests.system.shop import open_shop, until_asked
+from tests.system.shop import open_shop
+from tests.system.until import until_asked
 
 pytestmark = pytest.mark.once
 

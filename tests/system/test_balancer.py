@@ -25,8 +25,9 @@ from tests.system.proxies import (
     running_balancer,
 )
 from tests.system.raw_client import Client
-from tests.system.shop import Shop, open_shop, until
+from tests.system.shop import Shop, open_shop
 from tests.system.streaming import following
+from tests.system.until import until
 
 pytestmark = pytest.mark.once
 

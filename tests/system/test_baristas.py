@@ -13,7 +13,8 @@ import trio
 
 from tests.system.api import brew, finish, look, order, park, problem, start
 from tests.system.raw_client import request
-from tests.system.shop import Line, Shop, open_shop, until_asked
+from tests.system.shop import Line, Shop, open_shop
+from tests.system.until import until_asked
 
 
 async def test_starting_claims_the_oldest_order(shop: Shop, address: str) -> None:

@@ -14,7 +14,8 @@ from cafe.http.authentication import Role
 from tests.system.api import finish, problem, start
 from tests.system.credentials import credentials
 from tests.system.paying import Providers, open_providers
-from tests.system.shop import Shop, open_shop, until_asked
+from tests.system.shop import Shop, open_shop
+from tests.system.until import until_asked
 
 pytestmark = pytest.mark.once
 

@@ -38,7 +38,7 @@ from tests.cafe.notifications.post import (
 from tests.cafe.notifications.receiver import SocketReceiver, answering, open_receiver, stalling
 from tests.system.notifying import SECRET
 from tests.system.paying import open_providers
-from tests.system.shop import until
+from tests.system.until import until
 
 pytestmark = pytest.mark.once
 

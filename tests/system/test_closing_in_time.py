@@ -21,16 +21,8 @@ import trio
 from tests.cafe.ledger.postgres import PostgresServer
 from tests.system.api import LATER, order, park, problem, start
 from tests.system.raw_client import Client
-from tests.system.shop import (
-    COMMAND,
-    FREE_PORTS,
-    POLL,
-    TIMEOUT,
-    Shop,
-    environment,
-    open_shop,
-    until_asked,
-)
+from tests.system.shop import COMMAND, FREE_PORTS, Shop, environment, open_shop
+from tests.system.until import POLL, TIMEOUT, until_asked
 
 CLOSING = 3.0
 OFFICE = "127.0.0.5"

@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from tests.system.raw_client import GET, PARK, Client, ask, read_to_end
-from tests.system.tiny_server import open_server, until
+from tests.system.tiny_server import open_server
+from tests.system.until import until
 
 CHUNKED = b"POST /echo HTTP/1.1\r\nHost: cafe\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -12,7 +12,8 @@ import trio
 from cafe.limits.address import parse_networks
 from cafe.limits.admission import Admission
 from tests.system.raw_client import GET, PARK, ask, read_to_end
-from tests.system.tiny_server import TinyServer, descriptors, open_server, until
+from tests.system.tiny_server import TinyServer, descriptors, open_server
+from tests.system.until import until
 
 ATTACKER, REGULAR, PROXY = "127.0.0.66", "127.0.0.5", "127.0.0.99"
 

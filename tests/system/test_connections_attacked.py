@@ -10,7 +10,8 @@ import structlog
 import trio
 
 from tests.system.raw_client import GET, PARK, ask, read_to_end
-from tests.system.tiny_server import open_server, until
+from tests.system.tiny_server import open_server
+from tests.system.until import until
 
 pytestmark = pytest.mark.once
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import trio
 
 from tests.system.raw_client import GET, PARK, Client, ask, read_to_end
-from tests.system.tiny_server import TinyServer, open_server, until
+from tests.system.tiny_server import TinyServer, open_server
+from tests.system.until import until
 
 POST = b"POST /echo HTTP/1.1\r\nHost: cafe\r\nContent-Length: %d\r\n\r\n"
 CHUNKED = b"POST /echo HTTP/1.1\r\nHost: cafe\r\nTransfer-Encoding: chunked\r\n\r\n"

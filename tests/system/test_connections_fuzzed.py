@@ -14,7 +14,8 @@ import trio
 from tests.chance import examples
 from tests.system.raw_client import GET, PARK, Client
 from tests.system.test_connections_attacked import H2C, PREFACE, WEBSOCKET
-from tests.system.tiny_server import TinyServer, descriptors, open_server, until
+from tests.system.tiny_server import TinyServer, descriptors, open_server
+from tests.system.until import until
 
 pytestmark = pytest.mark.once
 

@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 from cafe.http.disconnect import CONNECTION, if_undelivered
 from cafe.server.connection import Connection
 from tests.system.raw_client import Client, read_to_end
-from tests.system.tiny_server import Certificate, TinyServer, answer, open_server, until
+from tests.system.tiny_server import Certificate, TinyServer, answer, open_server
+from tests.system.until import until
 
 POST = b"POST /%s HTTP/1.1\r\nHost: cafe\r\n\r\n"
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]

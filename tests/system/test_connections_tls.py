@@ -9,7 +9,8 @@ import trio
 import trustme
 
 from tests.system.raw_client import GET, PARK, Client, ask, read_to_end
-from tests.system.tiny_server import Certificate, open_server, until
+from tests.system.tiny_server import Certificate, open_server
+from tests.system.until import until
 
 
 @pytest.fixture

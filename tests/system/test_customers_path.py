@@ -17,7 +17,8 @@ import pytest
 import trio
 
 from tests.system.paying import Providers, open_providers
-from tests.system.shop import Shop, open_shop, until
+from tests.system.shop import Shop, open_shop
+from tests.system.until import until
 
 ROOT = Path(__file__).parent.parent.parent
 RUN_AS_WRITTEN = re.compile(

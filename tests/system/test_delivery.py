@@ -19,7 +19,8 @@ import trio.lowlevel
 from cafe.http.authentication import Role
 from tests.system.api import problem
 from tests.system.credentials import credentials
-from tests.system.shop import Shop, open_shop, until_asked
+from tests.system.shop import Shop, open_shop
+from tests.system.until import until_asked
 
 pytestmark = pytest.mark.once
 

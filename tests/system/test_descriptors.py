@@ -15,7 +15,8 @@ import trio
 from cafe.limits.admission import FRESH_SECONDS, Admission
 from cafe.server.descriptors import Spare
 from tests.system.raw_client import GET, PARK, ask, read_to_end
-from tests.system.tiny_server import TinyServer, descriptors, open_server, until
+from tests.system.tiny_server import TinyServer, descriptors, open_server
+from tests.system.until import until
 
 pytestmark = pytest.mark.once
 

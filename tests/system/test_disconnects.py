@@ -11,7 +11,8 @@ import pytest
 
 from tests.system.api import LATER, brew, crowd, finish, look, order, park, start
 from tests.system.raw_client import Client, read_to_end, request
-from tests.system.shop import Shop, until, until_asked
+from tests.system.shop import Shop
+from tests.system.until import until, until_asked
 
 AT_ONCE = ("respond-async", "wait=0")
 JSON = {"Content-Type": "application/json"}

@@ -19,9 +19,10 @@ from tests.system.api import LATER, brew, finish, order, problem, start
 from tests.system.credentials import credentials
 from tests.system.killing import kill
 from tests.system.raw_client import request
-from tests.system.shop import FREE_PORTS, Line, Shop, open_shop, until, until_asked
+from tests.system.shop import FREE_PORTS, Line, Shop, open_shop
 from tests.system.streaming import Message, following
 from tests.system.test_delivery import Town, open_town
+from tests.system.until import until, until_asked
 
 pytestmark = pytest.mark.once
 

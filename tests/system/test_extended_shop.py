@@ -10,7 +10,8 @@ import pytest
 
 from cafe.cli import INTERRUPTED
 from tests.system.api import brew, order
-from tests.system.shop import COMMAND, FREE_PORTS, TIMEOUT, Shop, environment, open_shop
+from tests.system.shop import COMMAND, FREE_PORTS, Shop, environment, open_shop
+from tests.system.until import TIMEOUT
 
 pytestmark = pytest.mark.once
 

@@ -25,14 +25,8 @@ from tests.cafe.ledger.postgres import PostgresServer
 from tests.imports import ROOT
 from tests.system.credentials import bearer
 from tests.system.paying import Providers, open_providers
-from tests.system.shop import (
-    FREE_PORTS,
-    Shop,
-    environment,
-    open_shop,
-    until,
-    until_asked,
-)
+from tests.system.shop import FREE_PORTS, Shop, environment, open_shop
+from tests.system.until import until, until_asked
 
 pytestmark = pytest.mark.once
 

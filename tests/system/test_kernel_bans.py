@@ -20,7 +20,8 @@ from cafe.limits.address import address_key
 from cafe.limits.admission import Admission
 from cafe.limits.kernel_bans import DROP, ROOM
 from tests.system.raw_client import GET, ask
-from tests.system.tiny_server import TinyServer, open_server, until
+from tests.system.tiny_server import TinyServer, open_server
+from tests.system.until import until
 
 SO_ATTACH_FILTER = 26  # Linux's asm-generic/socket.h
 

@@ -25,7 +25,8 @@ from tests.system.killing_bookings import NO_NOTICE, Hall, open_tables
 from tests.system.killing_deliveries import LEASE, Streets, open_streets
 from tests.system.mail_server import HOST, Inbox, open_inbox
 from tests.system.paying import Providers, open_providers
-from tests.system.shop import TIMEOUT, Shop, open_shop
+from tests.system.shop import Shop, open_shop
+from tests.system.until import TIMEOUT
 
 pytestmark = [
     pytest.mark.once,

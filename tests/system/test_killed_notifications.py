@@ -23,7 +23,8 @@ from cafe.notifications.tables import notifications
 from tests.cafe.notifications.receiver import SocketReceiver, open_receiver
 from tests.system.killing import NO_LIMITS, db_check, run_until_killed
 from tests.system.notifying import open_notified, place, staff
-from tests.system.shop import Shop, until_asked
+from tests.system.shop import Shop
+from tests.system.until import until_asked
 
 pytestmark = pytest.mark.once
 

@@ -21,8 +21,9 @@ from tests.system.api import LATER, ORDER, brew, finish, look, order, park, prob
 from tests.system.killing import check, db_check, kill_repeatedly, open_until
 from tests.system.load import Load
 from tests.system.raw_client import Client, request
-from tests.system.shop import Shop, open_shop, serve_until_exit, until_asked
+from tests.system.shop import Shop, open_shop, serve_until_exit
 from tests.system.test_ordering import order_with_key
+from tests.system.until import until_asked
 
 pytestmark = pytest.mark.once
 

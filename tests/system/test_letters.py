@@ -14,7 +14,8 @@ import pytest
 from tests.system.guests import form_in, link_in, mail_command, text_of, visiting
 from tests.system.killing import db_check
 from tests.system.mail_server import HOST, Inbox, open_inbox
-from tests.system.shop import FREE_PORTS, Shop, open_shop, until, until_asked
+from tests.system.shop import FREE_PORTS, Shop, open_shop
+from tests.system.until import until, until_asked
 
 pytestmark = [
     pytest.mark.once,

@@ -13,7 +13,8 @@ import trio
 
 from tests.system.api import LATER, brew, crowd, order, park, problem
 from tests.system.raw_client import Client, read_to_end
-from tests.system.shop import TOKEN, Line, Shop, open_shop, until_asked
+from tests.system.shop import TOKEN, Line, Shop, open_shop
+from tests.system.until import until_asked
 
 pytestmark = pytest.mark.once
 

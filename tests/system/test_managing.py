@@ -19,7 +19,8 @@ from tests.system.api import LATER, brew, order, problem
 from tests.system.credentials import credentials
 from tests.system.killing import db_check
 from tests.system.paying import ADA, BASKET, MANAGER, open_paying_shop, open_providers, signed_in
-from tests.system.shop import Line, Shop, open_shop, until_asked
+from tests.system.shop import Line, Shop, open_shop
+from tests.system.until import until_asked
 
 KILLED = -signal.SIGKILL
 TEXT = 'Back at a quarter past <img src=x onerror="alert(1)">.'

@@ -21,7 +21,7 @@ from tests.cafe.notifications.receiver import (
     talking_nonsense,
 )
 from tests.system.notifying import ALL, SECRET, brew, open_notified, place, staff
-from tests.system.shop import until
+from tests.system.until import until
 
 pytestmark = pytest.mark.once
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.routes import OURS
 from tests.system.api import MEDIA_TYPE, brew, finish, order, park, start
-from tests.system.shop import TOKEN, Shop, open_shop, until
+from tests.system.shop import TOKEN, Shop, open_shop
+from tests.system.until import until
 
 ADDRESS = "127.0.0.8"
 ACTORS = [

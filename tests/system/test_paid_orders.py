@@ -23,7 +23,8 @@ from tests.system.paying import (
     open_providers,
     signed_in,
 )
-from tests.system.shop import Shop, until_asked
+from tests.system.shop import Shop
+from tests.system.until import until_asked
 
 pytestmark = pytest.mark.once
 

@@ -17,7 +17,8 @@ import trio
 from tests.cafe.ledger.postgres import missing
 from tests.system.api import LATER, brew, order, park, problem, start
 from tests.system.proxies import PROXIES, program, running_proxy
-from tests.system.shop import Shop, open_shop, until, until_asked
+from tests.system.shop import Shop, open_shop
+from tests.system.until import until, until_asked
 
 pytestmark = pytest.mark.once
 

@@ -18,8 +18,9 @@ from cafe.players import attacker
 from cafe.players.attacker import Attack
 from tests.system.api import ORDER, Crew, brew, crowd, order, read_all
 from tests.system.raw_client import read_to_end
-from tests.system.shop import Line, Shop, until, until_asked
+from tests.system.shop import Line, Shop
 from tests.system.test_connections_attacked import BAD_REQUESTS, HYPERCORN_KILLERS
+from tests.system.until import until, until_asked
 
 pytestmark = pytest.mark.once
 

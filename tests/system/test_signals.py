@@ -18,8 +18,9 @@ import pytest
 
 from tests.cafe.ledger.postgres import children_of
 from tests.system.proxies import free_port
-from tests.system.shop import COMMAND, FREE_PORTS, TIMEOUT, open_shop
+from tests.system.shop import COMMAND, FREE_PORTS, open_shop
 from tests.system.test_streams import ADDRESSES, read_until, started
+from tests.system.until import TIMEOUT
 
 INTERRUPTED = """
 import atexit, os, signal, sys

@@ -14,7 +14,8 @@ import trio
 from tests.cafe.ledger.postgres import PostgresServer
 from tests.system.api import ORDER, crowd, finish, order, park, problem, read_all, start
 from tests.system.raw_client import Client, read_to_end, request
-from tests.system.shop import Shop, open_shop, serve_until_exit, until_asked
+from tests.system.shop import Shop, open_shop, serve_until_exit
+from tests.system.until import until_asked
 
 
 async def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:

@@ -22,7 +22,8 @@ import pytest
 from cafe.ledger.database import upgrade
 from cafe.shop.departments import DEPARTMENTS
 from tests.system.proxies import free_port
-from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, POLL, TIMEOUT, environment
+from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, environment
+from tests.system.until import POLL, TIMEOUT
 
 SETTINGS = {"database_url": "sqlite://", "limit_requests": 1_000_000}
 ADDRESSES = len(("client", "worker"))

@@ -15,7 +15,8 @@ import trustme
 
 from tests.system.api import ORDER, brew, start
 from tests.system.raw_client import Client, read_to_end
-from tests.system.shop import TIMEOUT, Shop, open_shop
+from tests.system.shop import Shop, open_shop
+from tests.system.until import TIMEOUT
 
 
 def has_ipv6() -> bool:

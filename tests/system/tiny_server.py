@@ -187,10 +187,3 @@ async def open_server(
 def descriptors() -> int:
     """Return how many descriptors this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds: no event tells what the other end of a socket does."""
-    with trio.fail_after(TIMEOUT):
-        while not condition():  # noqa: ASYNC110 - see above
-            await trio.sleep(0.002)

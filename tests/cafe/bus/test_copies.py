@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from gc import collect
 from typing import Any
+from weakref import ref
 
 import pytest
 import trio
@@ -37,21 +39,25 @@ class House:
         self.seconds = 0.0
         self.running = 0
         self.callbacks = list[Callable[[], Awaitable[None]]]()
-        self._hear: Callable[[Sequence[Logged]], None] | None = None
+        self.hear: Callable[[Sequence[Logged]], None] | None = None
 
     def listen(self, callback: Callable[[Sequence[Logged]], None]) -> None:
-        self._hear = callback
+        self.hear = callback
 
     def on_gap(self, callback: Callable[[], Awaitable[None]]) -> None:
         self.callbacks.append(callback)
 
     on_new_house = on_gap
 
-    def happen(self, department: str) -> None:
-        """Commit an event of a department."""
-        assert self._hear is not None
-        self.number += 1
-        self._hear([Logged(self.number, department, Event("x", "y", None, "z", 0.0))])
+    def happen(self, *departments: str) -> None:
+        """Commit an event of each department, in one commit."""
+        assert self.hear is not None
+        logged = list[Logged]()
+        for department in departments:
+            self.number += 1
+            event = Event("x", "y", None, "z", 0.0)
+            logged.append(Logged(self.number, department, event))
+        self.hear(logged)
 
     async def load(self) -> None:
         self.running += 1
@@ -97,6 +103,29 @@ async def test_many_events_cause_one_load_and_an_event_during_a_load_causes_anot
         house.happen("menu")
         await trio.sleep(5)
         assert house.shown == [1, 4, 5]
+
+
+async def test_one_event_that_concerns_it_is_enough_in_a_commit_of_several() -> None:
+    house = House()
+    async with copied(house):
+        house.happen("menu", "orders")
+        await wait_all_tasks_blocked()
+        assert house.shown == [1, 3]
+
+
+async def test_what_changes_while_it_is_loaded_for_the_first_time_is_loaded_too() -> None:
+    house = House()
+    house.seconds = 1.0
+
+    async def change() -> None:
+        await trio.sleep(0.5)
+        house.happen("menu")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(change)
+        async with copied(house):
+            await trio.sleep(5.0)
+    assert house.shown == [1, 2]
 
 
 async def test_it_is_loaded_again_after_a_gap_and_after_a_fail_over() -> None:
@@ -179,8 +208,8 @@ class SummingHouse(House):
         super().__init__()
         self.sum = 0
 
-    def happen(self, department: str) -> None:
-        super().happen(department)
+    def happen(self, *departments: str) -> None:
+        super().happen(*departments)
         self.sum += self.number
 
     def miss(self) -> None:
@@ -221,3 +250,20 @@ async def test_a_follower_that_misses_an_event_during_a_load_is_loaded_again() -
         await trio.sleep(0.7)
         house.happen("menu")
     assert follower.sum == house.sum == 2 + 3
+
+
+class Some(list[Logged]):
+    """A commit, as a list to which a weak reference is possible."""
+
+
+async def test_what_a_follower_hears_after_a_load_is_not_kept() -> None:
+    house: Any = SummingHouse()
+    follower = Follower()
+    copy = FollowingCopy(house.read, follower.begin, follower.hear)
+    await copy.begin(house)
+    some = Some()
+    kept = ref(some)
+    house.hear(some)
+    del some
+    collect()
+    assert kept() is None

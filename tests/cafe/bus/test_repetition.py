@@ -81,6 +81,8 @@ class Repetition(RuleBasedStateMachine):
         self.asked: list[int] = []
         self.cancelled: set[int] = set()
         self.outcomes: dict[int, Outcome] = {}
+        self.failed: list[set[int]] = []
+        """By house, what had failed in those before it."""
         self.open_house()
 
     # The front
@@ -154,6 +156,7 @@ class Repetition(RuleBasedStateMachine):
         for number in self.front.begin(self.house.name):
             assert number not in self.outcomes
             self.outcomes[number] = Outcome.CRASHED
+        self.failed.append({one for one, how in self.outcomes.items() if how is Outcome.CRASHED})
 
     # Invariants
 
@@ -161,6 +164,11 @@ class Repetition(RuleBasedStateMachine):
     def nothing_takes_effect_twice(self) -> None:
         for house in self.houses:
             assert max(house.runs.values(), default=1) == 1
+
+    @invariant()
+    def what_failed_in_one_house_is_not_begun_in_the_next(self) -> None:
+        for house, failed in zip(self.houses, self.failed, strict=True):
+            assert failed.isdisjoint(house.runs)
 
     @invariant()
     def what_is_answered_was_run(self) -> None:
@@ -267,3 +275,68 @@ def test_an_overtaken_report_makes_no_ask_run_again() -> None:
     assert house.take(overtaken) == []
     assert house.take(repeated) == []
     assert house.runs == {number: 1}
+
+
+def ask(front: OpenAsks) -> int:
+    return front.add("Dispatcher", "CountQueue", encode(None))
+
+
+def test_an_answer_that_is_lost_again_is_sent_again_with_each_report() -> None:
+    house, front = House("house"), OpenAsks("front")
+    front.begin(house.name)
+    number = ask(front)
+    house.take(front.take())
+    answer = house.end(number, Outcome.ANSWERED)
+    house.take(front.take(report=True))
+    assert [house.take(front.take(report=True)) for _ in range(3)] == [[answer]] * 3
+
+
+def test_an_ask_that_comes_again_is_answered_again_at_once() -> None:
+    house, front = House("house"), OpenAsks("front")
+    front.begin(house.name)
+    number = ask(front)
+    batch = front.take()
+    house.take(batch)
+    answer = house.end(number, Outcome.ANSWERED)
+    assert house.take(batch) == [answer]
+
+
+def test_an_ask_that_its_cancel_has_overtaken_is_not_begun() -> None:
+    house, front = House("house"), OpenAsks("front")
+    front.begin(house.name)
+    number = ask(front)
+    asked = front.take()
+    front.cancel(number)
+    assert house.take(front.take()) == []
+    [answer] = house.take(asked)
+    assert (answer.number, answer.outcome) == (number, Outcome.CANCELLED)
+    assert not house.runs
+    assert len(house.replies) == 1  # its answer
+
+
+def test_a_cancel_of_what_has_ended_changes_nothing() -> None:
+    house, front = House("house"), OpenAsks("front")
+    front.begin(house.name)
+    number = ask(front)
+    house.take(front.take())
+    house.end(number, Outcome.ANSWERED)
+    front.cancel(number)
+    assert house.take(front.take()) == []
+    assert len(house.replies) == 1  # the answer
+
+
+def test_what_a_house_kept_of_asks_that_failed_meanwhile_in_another_is_given_up() -> None:
+    house, front = House("house"), OpenAsks("front")
+    front.begin(house.name)
+    running, overtaking = ask(front), ask(front)
+    asked = front.take()
+    front.cancel(overtaking)
+    assert house.take(front.take()) == []
+    house.take(Asks(asked.house, asked.front, asked.asks[:1], []))
+    front.begin("another")
+    front.begin(house.name)
+    [answer] = house.take(front.take(report=True))
+    assert (answer.number, answer.outcome) == (running, Outcome.CANCELLED)
+    assert house.running == []
+    house.take(front.take(report=True))
+    assert len(house.replies) == 0

@@ -9,6 +9,7 @@ import pytest
 import structlog
 import trio
 
+from cafe.bus.codec import VERSION, WrongVersion
 from cafe.bus.streams import (
     LIVES_SECONDS,
     LOG_SECONDS,
@@ -20,7 +21,7 @@ from cafe.bus.streams import (
     open_bus,
 )
 from tests.machines.redis_server import PAUSE, RedisServer, running_redis, why_not
-from tests.system.shop import until
+from tests.system.until import until
 
 NAMES = Names("north")
 
@@ -161,6 +162,19 @@ async def test_a_front_lives_as_long_as_it_renews_its_key(
                 pass
         await bus.delete(NAMES.front("a"))
         assert await bus.living(["a"]) == set()
+
+
+async def test_a_house_skips_asks_of_another_release_and_a_front_refuses_its_house(
+    redis: RedisServer,
+) -> None:
+    other = bytes((VERSION[0] + 1, 0)).decode()
+    async with open_bus(redis.url, NAMES) as bus:
+        for stream in (NAMES.asks, NAMES.log):
+            redis.command("XADD", stream, "*", "b", other)
+            await bus.add([StreamEntry(stream, b"ours", "asks")])
+        assert (await read_some(bus, {NAMES.asks: b"0-0"}))[0] == [b"ours"]
+        with pytest.raises(WrongVersion):
+            await read_some(bus, {NAMES.log: b"0-0"})
 
 
 async def test_streams_are_bounded(redis: RedisServer) -> None:

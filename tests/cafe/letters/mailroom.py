@@ -283,10 +283,3 @@ def wrong_in(store: FaultyStore) -> list[str]:
     """Return the promises that `cafe db check` would report as broken."""
     promises: Any = looked_up(store, lambda connection: list(check(connection, DEPARTMENTS)))
     return [str(promise) for promise in promises if promise.findings]
-
-
-async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait in virtual time until a condition holds."""
-    with trio.fail_after(seconds):
-        while not condition():  # noqa: ASYNC110 - it is virtual time, which costs nothing
-            await trio.sleep(seconds / 1_000)

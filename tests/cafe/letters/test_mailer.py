@@ -7,14 +7,8 @@ import trio
 
 from cafe.letters.letter import HOUR, State
 from cafe.letters.refusals import LetterNotRetried, UnknownLetter
-from tests.cafe.letters.mailroom import (
-    FakeServer,
-    expected_in,
-    open_mailroom,
-    until,
-    written_in,
-    wrong_in,
-)
+from tests.cafe.letters.mailroom import FakeServer, expected_in, open_mailroom, written_in, wrong_in
+from tests.cafe.virtual_time import until
 
 pytestmark = pytest.mark.schedules(3)
 

@@ -16,7 +16,8 @@ from cafe.letters.letter import State
 from cafe.letters.queries import Page
 from cafe.letters.schemas import LETTER, LetterOut, WholeLetterOut, letters_out
 from cafe.letters.staff_api import manager_routes
-from tests.cafe.letters.mailroom import FakeServer, Mailroom, open_mailroom, until
+from tests.cafe.letters.mailroom import FakeServer, Mailroom, open_mailroom
+from tests.cafe.virtual_time import until
 
 pytestmark = pytest.mark.schedules(2)
 

@@ -28,10 +28,10 @@ from tests.cafe.letters.mailroom import (
     looked_up,
     open_mailroom,
     rows_in,
-    until,
     written_in,
     wrong_in,
 )
+from tests.cafe.virtual_time import until
 from tests.chance import examples
 
 PATIENT = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)

@@ -156,5 +156,26 @@ def test_beyond_the_most_grants_an_address_has_none(monkeypatch: pytest.MonkeyPa
     assert list(table) == ["192.0.2.3"]
 
 
+def test_the_address_that_was_quiet_for_longest_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grants, "MOST_GRANTS", 2)
+    table = Grants[str](WIDTH)
+    table.ask("busy", 0, START)
+    table.ask("quiet", 0, START)
+    table.receive("busy", 0, START + 0.9 * WIDTH)
+    table.ask("busy", 0, START + 0.8 * WIDTH)
+    table.ask("new", 0, START + 1.5 * WIDTH)
+    assert list(table) == ["busy", "new"]
+
+
+def test_an_address_is_kept_as_long_as_its_grant() -> None:
+    table = Grants[str](WIDTH)
+    table.ask(ADDRESS, 0, START)
+    table.receive(ADDRESS, 3, START + 1.2 * WIDTH)
+    table.ask("new", 0, START + 1.1 * WIDTH)
+    assert table.take(ADDRESS, 0, START + 1.1 * WIDTH) is not None
+
+
 def test_a_grant_is_never_more_than_the_guard_gives_away() -> None:
     assert MOST_GRANTED == MOST_CREDIT

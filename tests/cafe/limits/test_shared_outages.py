@@ -27,7 +27,7 @@ from tests.cafe.limits.fronts import LIMITS, PREFIX, Front, is_shared, open_fron
 from tests.cafe.limits.limiting import ATTACKER, OFFICE
 from tests.cafe.limits.test_shared import ask_often, get_banned, next_bans
 from tests.machines.redis_server import RedisServer, running_redis, why_not
-from tests.system.shop import until_asked
+from tests.system.until import until_asked
 
 SLACK = 5.0
 """Seconds that a busy machine may take beside a time-out."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from tests.cafe.both_ends import FrontEnd, needs_redis, open_both_ends
-from tests.system.shop import until_asked
+from tests.system.until import until_asked
 
 pytestmark = needs_redis
 

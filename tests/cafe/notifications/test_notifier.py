@@ -7,15 +7,8 @@ import trio
 
 from cafe.notifications.notification import PAUSES, State
 from cafe.notifications.refusals import NothingToRetry, UnknownNotification
-from tests.cafe.notifications.post import (
-    LIFE,
-    Receiver,
-    expected_in,
-    noted_in,
-    open_post,
-    until,
-    wrong_in,
-)
+from tests.cafe.notifications.post import LIFE, Receiver, expected_in, noted_in, open_post, wrong_in
+from tests.cafe.virtual_time import until
 
 pytestmark = pytest.mark.schedules(3)
 

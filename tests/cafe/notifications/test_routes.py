@@ -16,7 +16,8 @@ from cafe.notifications.notification import PAUSES, State
 from cafe.notifications.queries import Page
 from cafe.notifications.schemas import NOTIFICATION, NotificationOut, notifications_out
 from cafe.notifications.staff_api import manager_routes
-from tests.cafe.notifications.post import LIFE, Post, Receiver, open_post, until
+from tests.cafe.notifications.post import LIFE, Post, Receiver, open_post
+from tests.cafe.virtual_time import until
 
 pytestmark = pytest.mark.schedules(2)
 

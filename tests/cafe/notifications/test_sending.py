@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from cafe.notifications.notification import State
-from tests.cafe.notifications.post import LIFE, Receiver, open_post, until, wrong_in
+from tests.cafe.notifications.post import LIFE, Receiver, open_post, wrong_in
+from tests.cafe.virtual_time import until
 
 pytestmark = pytest.mark.schedules(3)
 

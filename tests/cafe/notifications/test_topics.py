@@ -21,9 +21,9 @@ from tests.cafe.notifications.post import (
     looked_up,
     noted_in,
     open_post,
-    until,
     wrong_in,
 )
+from tests.cafe.virtual_time import until
 
 pytestmark = pytest.mark.schedules(3)
 

@@ -29,9 +29,9 @@ from tests.cafe.notifications.post import (
     noted_in,
     open_post,
     rows_in,
-    until,
     wrong_in,
 )
+from tests.cafe.virtual_time import until
 
 PATIENT = Restart(limit=1_000, backoff=0.25, longest=1, jitter=0)
 ALL = ["waiting", "preparation", "ready", "delivered"]

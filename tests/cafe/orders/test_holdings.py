@@ -61,6 +61,32 @@ def test_holdings_are_a_set_of_orders_fronts_and_numbers(
         assert all(holdings.is_held(one) == any(it[0] == one for it in naive) for one in "abc")
 
 
+def test_a_leave_ends_the_holds_of_its_front_up_to_its_number() -> None:
+    holdings = Holdings()
+    for front, number in (("x", 1), ("x", 2), ("x", 3), ("y", 1)):
+        holdings.hold("a", front, number)
+    holdings.leave("a", "x", 2)
+    holdings.drop("a", "y", 1)
+    assert holdings.is_held("a")
+    holdings.leave("a", "x", 3)
+    assert not holdings.is_held("a")
+
+
+def test_a_hold_whose_front_never_learned_of_it_ends_alone() -> None:
+    holdings = Holdings()
+    holdings.hold("a", "x", 1)
+    holdings.hold("a", "x", 2)
+    holdings.drop("a", "x", 1)
+    assert holdings.is_held("a")
+
+
+def test_what_a_front_held_is_left_in_the_order_of_the_ids() -> None:
+    holdings, ids = Holdings(), [f"order {number:02}" for number in range(50)]
+    for order_id in reversed(ids):
+        holdings.hold(order_id, "x", 1)
+    assert holdings.leave_all("x") == ids
+
+
 async def place(counter: Counter, order_id: str, key: str | None = None) -> None:
     """Place an order that a front holds under the number 5."""
     message = PlaceOrder(order_id, "americano", None, ADDRESS, 9, key, front="front", hold=5)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cafe.ledger.department import Drop, Event, Logged, Put
-from cafe.orders.kept_keys import KeptKeys
+from cafe.orders.kept_keys import KeptKeys, UsedKey
 from cafe.orders.order import Order
 from cafe.orders.tables import drop_key, orders, put_key, row_of
 
@@ -82,3 +82,15 @@ def test_with_too_many_keys_each_key_is_looked_up_while_the_oldest_is_valid(
         kept.add(ADDRESS, key, float(used_at))
     assert kept.may_have(ADDRESS, "new", since) is may_have
     assert kept.may_have(ADDRESS, "c", since)
+
+
+def test_in_doubt_each_key_is_looked_up_until_the_keys_are_loaded_again() -> None:
+    kept = KeptKeys(TTL)
+    kept.begin([UsedKey("a", "before", 1.0)])
+    assert not kept.may_have("a", "new", since=2.0)
+    kept.doubt()
+    assert kept.may_have("a", "new", since=2.0)
+    kept.begin([UsedKey("a", "after", 3.0)])
+    assert not kept.may_have("a", "new", since=2.0)
+    assert kept.may_have("a", "after", since=2.0)
+    assert not kept.may_have("a", "before", since=0.0)

@@ -12,7 +12,7 @@ import trio
 from cafe.payments.department import PaymentsOffer
 from cafe.payments.front import CashierAtFront
 from tests.cafe.both_ends import needs_redis, open_both_ends
-from tests.system.shop import until_asked
+from tests.system.until import until_asked
 
 pytestmark = needs_redis
 

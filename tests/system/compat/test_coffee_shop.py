@@ -19,7 +19,8 @@ from cafe.http.authentication import Role
 from tests.system.api import problem
 from tests.system.credentials import Fields, bearer, credentials
 from tests.system.paying import Providers, open_providers
-from tests.system.shop import TIMEOUT, Shop, environment, until_asked
+from tests.system.shop import Shop, environment
+from tests.system.until import TIMEOUT, until_asked
 
 pytestmark = pytest.mark.once
 

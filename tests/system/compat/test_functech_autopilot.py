@@ -6,7 +6,8 @@ import pytest
 
 from cafe.orders.autopilot import NAME as AUTOPILOT
 from tests.system.compat.functech import as_listed, newcomer, our_status
-from tests.system.shop import open_shop, until_asked
+from tests.system.shop import open_shop
+from tests.system.until import until_asked
 
 pytestmark = pytest.mark.once
 

@@ -32,8 +32,9 @@ from tests.system.compat.restaurant import (
 )
 from tests.system.credentials import bearer
 from tests.system.guests import form_in, text_of
-from tests.system.shop import Shop, until
+from tests.system.shop import Shop
 from tests.system.test_bookings import at
+from tests.system.until import until
 
 pytestmark = pytest.mark.once
 
