@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-import structlog
 import trio
 from trio.testing import wait_all_tasks_blocked
 
@@ -250,19 +249,17 @@ async def test_without_redis_no_front_is_taken_for_gone() -> None:
 
 
 async def test_what_a_front_that_has_gone_asked_for_is_cancelled_and_not_answered() -> None:
-    with structlog.testing.capture_logs() as lines:
-        async with open_house() as house:
-            await house.take("at once", "never", "shielded")
-            await house.take("StartOrder", first=4, of="an actor that it does not have")
-            assert outcomes(house.answers()) == [(1, Outcome.ANSWERED), (4, Outcome.CRASHED)]
-            await trio.sleep(2 * LIVES_SECONDS)
-            assert [front for front, _ in house.gone] == ["front"]
-            assert house.ended == ["cancelled"]
-            house.released.set()
-            await trio.sleep(AT_ONCE)
-            assert house.ended == ["cancelled", "returned"]
-            assert NAMES.answers("front") not in house.memory.streams
-    assert [one["asks"] for one in lines if one["event"] == "front gone"] == [2]
+    async with open_house() as house:
+        await house.take("at once", "never", "shielded")
+        await house.take("StartOrder", first=4, of="an actor that it does not have")
+        assert outcomes(house.answers()) == [(1, Outcome.ANSWERED), (4, Outcome.CRASHED)]
+        await trio.sleep(2 * LIVES_SECONDS)
+        assert [front for front, _ in house.gone] == ["front"]
+        assert house.ended == ["cancelled"]
+        house.released.set()
+        await trio.sleep(AT_ONCE)
+        assert house.ended == ["cancelled", "returned"]
+        assert NAMES.answers("front") not in house.memory.streams
 
 
 async def test_before_a_shutdown_what_is_under_way_is_answered_and_nothing_is_begun() -> None:
