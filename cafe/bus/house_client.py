@@ -90,6 +90,8 @@ class HouseClient:
         self._bus = bus
         self._asks = OpenAsks(front)
         self._term = 0
+        self._ignored = ""
+        """The last house whose heartbeats were ignored."""
         self._pending: dict[int, PendingAsk] = {}
         self._bell = trio.Event()
         self._is_due = False
@@ -243,7 +245,8 @@ class HouseClient:
             heartbeat.term < self._term
             and trio.current_time() < self._heartbeat_at + FORGET_SECONDS
         ):
-            return  # from a house that has lost the shop and does not know it yet
+            self._ignore(heartbeat)
+            return
         self._term = heartbeat.term
         if heartbeat.house != self._asks.house:
             self._begin(heartbeat.house, nursery)
@@ -251,6 +254,12 @@ class HouseClient:
         self._has_house.set()
         for listener in self._listeners:
             listener(heartbeat)
+
+    def _ignore(self, heartbeat: Heartbeat) -> None:
+        """Log once that a house has lost the shop, or belongs to a ledger that was restored."""
+        if heartbeat.house != self._ignored:
+            self._ignored = heartbeat.house
+            log.warning("house ignored", house=heartbeat.house, term=heartbeat.term)
 
     def _take_answers(self, answers: Answers) -> None:
         if answers.house != self._asks.house:

@@ -11,6 +11,7 @@ from weakref import ref
 
 import msgspec
 import pytest
+import structlog
 import trio
 from trio.testing import wait_all_tasks_blocked
 
@@ -144,6 +145,16 @@ async def test_a_house_of_a_lower_term_is_not_heard_while_the_other_lives() -> N
         house.answer(answered(1, 5), house="new")
         await trio.sleep(AT_ONCE)
         assert asker.got == 5
+
+
+async def test_a_house_of_a_lower_term_is_logged_once() -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with front() as house:
+            await house.lives("new", term=7)
+            for _ in range(3):
+                await house.lives("old", term=6)
+    ignored = [line for line in lines if line["event"] == "house ignored"]
+    assert [(line["house"], line["term"]) for line in ignored] == [("old", 6)]
 
 
 async def test_a_house_of_a_lower_term_is_heard_once_the_other_was_silent_for_long() -> None:
