@@ -139,15 +139,35 @@ def test_the_script_does_what_the_models_do(
     for pause, call in steps:
         now += pause
         call.seen = seen
-        answer = script(now, call)
-        lifted, admitted, news = model(now, call)
-        seen = answer.revision
-        assert (answer.lifted, answer.admitted) == (lifted, admitted)
-        assert sorted(answer.news) == sorted(news)
-        assert answer.bucket_left == WIDTH - now % WIDTH
+        seen = agreed(script, model, now, call).revision
     for key in script.kept():
         assert re.match(rf"{script.prefix}(\w+:\d+|bans|news|revision)$", key)
         assert redis.command("PTTL", key) != ":-1\r\n"
+
+
+def agreed(script: Script, model: Model, now: int, call: Call) -> Answer:
+    """Return the answer of the script to a call, which has to be the model's."""
+    answer = script(now, call)
+    lifted, admitted, news = model(now, call)
+    assert (answer.lifted, answer.admitted) == (lifted, admitted)
+    assert sorted(answer.news) == sorted(news)
+    assert answer.bucket_left == WIDTH - now % WIDTH
+    return answer
+
+
+def test_the_ban_of_an_address_that_never_stops_doubles_up_to_the_longest(
+    redis: RedisServer,
+) -> None:
+    script, model = Script(redis), Model()
+    answer = agreed(script, model, START, Call(refusals=[("192.0.2.1", LIMITS.ban_after)]))
+    lengths = [ban.seconds for ban in answer.news]
+    for now in range(START, START + 20 * MINUTE, WIDTH // 2):
+        admits = [Asked("192.0.2.1", 1, 0, 0)] * LIMITS.ban_after
+        answer = agreed(script, model, now, Call(admits=admits, seen=answer.revision))
+        lengths += [ban.seconds for ban in answer.news]
+    doubled = [2**times * MINUTE for times in range(6)]
+    assert lengths[:6] == doubled
+    assert set(lengths[6:]) == {microseconds(LONGEST)}
 
 
 def test_the_hash_of_the_script_is_redis_own(redis: RedisServer) -> None:
