@@ -1,1 +1,1 @@
-"""The menu: products with their variations and prices, and the Menu, which owns them."""
+"""The menu: products with their variations and prices, and the MenuKeeper, which owns them."""
