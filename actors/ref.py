@@ -103,10 +103,11 @@ class Ref(Generic[A_co]):
     ) -> Callable[[], None]:
         """Ask without a waiting task: call `on_outcome` with what `ask` would return or raise.
 
-        This saves a gateway with thousands of open asks a task for each. The callback runs within
-        the actor's turn; it must not wait or raise. Returns a function that cancels the ask, as
-        cancelling `ask` does; the callback is not called after that. Raises MailboxFull or
-        ActorStopped; ActorError if the actor has no handler for the message.
+        This saves a gateway with thousands of open asks a task for each. The callback runs where
+        the ask is settled, usually in a turn of the actor, so it must not wait or raise. Returns a
+        function that cancels the ask, as cancelling `ask` does; the callback is not called after
+        that. Raises MailboxFull or ActorStopped; ActorError if the actor has no handler for the
+        message.
         """
         cell = self._cell
         cell.handlers.check(message)

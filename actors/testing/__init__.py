@@ -77,7 +77,7 @@ def assert_handles_all(actor: type[Actor], *modules: ModuleType) -> None:
     """Raise AssertionError unless the actor has a handler for each of its messages in the modules.
 
     Its messages are those defined there that name it, or a base class of it, as the owner: by the
-    class or in quotes. A message that others there derive from is left out; they count. Also raises
+    class or in quotes. A message that others there derive from does not count itself. Also raises
     AssertionError if the modules define no message of the actor, since the check would be empty.
     """
     names = {base.__name__ for base in actor.__mro__} - {base.__name__ for base in Actor.__mro__}
