@@ -1,11 +1,11 @@
 """Actor, the base class of the user's actors, and its timers.
 
 The one rule: a timer's callback runs as a turn of its instance or not at all. An instance that has
-crashed or stopped has no timers any more.
+crashed or stopped has no timers.
 
-The timers of an instance are one heap and, once there is a timer, one waiting task. Thousands may
-be pending, one for every held request, and nearly all are cancelled: so cancelling only marks, and
-the heap is swept when most of it is marked.
+The timers of an instance are one heap and one task, which starts with the first timer and sleeps
+until the next is due. Thousands may be pending, one for every held request, and nearly all are
+cancelled. So cancelling only marks a timer, and the heap is swept when most of it is marked.
 """
 
 import heapq
@@ -27,10 +27,10 @@ TURNS_PER_CHECKPOINT = 64
 
 
 class Actor:
-    """An owner of state, touched by one turn at a time. Made by a factory, reached by its `Ref`.
+    """The base class of actors: it owns state that only one turn at a time touches.
 
-    A crashed instance is replaced by a new one from the factory; so keep in it only what the
-    constructor and `on_start` can rebuild.
+    A factory makes the instances, and messages reach them through a `Ref`. A crashed instance is
+    replaced by a new one, so keep in it only what the constructor and `on_start` can rebuild.
     """
 
     # Dunder names, so that no subclass takes them by accident.
@@ -42,17 +42,17 @@ class Actor:
         cls.__actor_handlers__ = Handlers(cls)
 
     def on_start(self) -> None:
-        """Run as the instance's first turn; what it raises, `System.start` raises."""
+        """Run as the instance's first turn; `System.start` raises what this raises."""
 
     def on_stop(self) -> None:
-        """Run as the instance's last turn, on an orderly stop; not after a crash."""
+        """Run as the instance's last turn when the actor stops; not after a crash."""
 
     def after(self, seconds: float, callback: Callable[[], None]) -> "Timer":
-        """Run the callback as a turn of this actor, once, in so many seconds."""
+        """Run the callback once, as a turn of this actor, after this many seconds."""
         return self.__started_timers().after(seconds, callback)
 
     def every(self, seconds: float, callback: Callable[[], None]) -> "Timer":
-        """Run the callback as a turn every so many seconds; ticks that come too late are merged."""
+        """Run the callback as a turn at this interval, in seconds; late ticks are merged."""
         return self.__started_timers().every(seconds, callback)
 
     def __started_timers(self) -> "Timers":
@@ -63,13 +63,13 @@ class Actor:
 
 
 class Timer(ABC):
-    """A callback that will run once, or again and again."""
+    """A callback that is set to run once or repeatedly."""
 
     __slots__ = ()
 
     @abstractmethod
     def cancel(self) -> None:
-        """Make sure that the callback does not run again. Repeated, or too late, is no error."""
+        """Make sure that the callback does not run again; no error if it would not have."""
 
 
 class PendingTimer(Timer):
@@ -79,7 +79,7 @@ class PendingTimer(Timer):
 
     def __init__(self, timers: "Timers", callback: Callable[[], None], interval: float) -> None:
         self._timers = timers
-        # None: cancelled, or run.
+        # None once it is cancelled or has run.
         self.callback: Callable[[], None] | None = callback
         self.interval = interval
 
@@ -105,24 +105,24 @@ class Timers:
         self._order = count()
         self._cancelled = 0
         self._closed = False
-        # Of the waiting task, and of its present sleep.
+        # The scopes of the sleeping task and of its current sleep.
         self._scope: trio.CancelScope | None = None
         self._sleep: trio.CancelScope | None = None
 
     def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Set a timer for once."""
+        """Set a timer that runs once; raise ValueError if the time is negative or NaN."""
         if not seconds >= 0:
             raise ValueError(f"a timer cannot be set for {seconds!r} seconds")
         return self._set(seconds, PendingTimer(self, callback, math.inf))
 
     def every(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Set a timer for every so many seconds."""
+        """Set a repeating timer; raise ValueError unless the interval is positive and finite."""
         if not 0 < seconds < math.inf:
             raise ValueError(f"a timer cannot be set for every {seconds!r} seconds")
         return self._set(seconds, PendingTimer(self, callback, seconds))
 
     def close(self) -> None:
-        """Drop every timer, for good."""
+        """Drop every timer; setting another raises ActorError."""
         self._closed = True
         self._heap.clear()
         if self._scope is not None:
@@ -137,7 +137,7 @@ class Timers:
             self._cancelled = 0
 
     def _run_due(self, until: tuple[float, float]) -> bool:
-        """Run what is due, at most a budget of it; tell whether there is more."""
+        """Run the timers that are due, up to a budget; return whether there may be more."""
         now = trio.current_time()
         for _ in range(TURNS_PER_CHECKPOINT):
             if not self._heap or self._heap[0][:2] > until:
@@ -155,9 +155,9 @@ class Timers:
         return True
 
     async def catch_up(self) -> None:
-        """Run what has become due while the actor was busy, between two messages.
+        """Run the timers that became due while the actor was busy, between two messages.
 
-        Not what that sets in turn: a timer that always sets another must not be all that runs.
+        Timers that these set run later: else one that always sets another would block the actor.
         """
         if self._scope is None:
             # No timer was ever set.
@@ -168,7 +168,7 @@ class Timers:
         self._set_alarm()
 
     def _set_alarm(self) -> None:
-        """Let the waiting task sleep until the first timer is due, or for good if busy."""
+        """Let the sleeping task wake when the first timer is due, or not at all if busy."""
         if self._sleep is not None:
             sleeps_on = not self._heap or self._is_busy()
             self._sleep.deadline = math.inf if sleeps_on else self._heap[0][0]
@@ -201,7 +201,7 @@ class Timers:
 
 
 def next_tick(when: float, interval: float, now: float) -> float:
-    """Return the first tick after now on the grid that `when` is on."""
+    """Return the first time after now that is a whole number of intervals after `when`."""
     tick = when + interval * (math.floor((now - when) / interval) + 1)
     # The division may have been rounded down across a whole number.
     return tick if tick > now else tick + interval

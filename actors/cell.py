@@ -1,4 +1,4 @@
-"""Cell: what stands between a Ref and the instance behind it: mailbox, loop, restarts, end.
+"""Cell: one actor behind its Ref: its mailbox, its message loop, its restarts and its end.
 
 The one rule: whatever happens in a turn, its asker gets an outcome.
 """
@@ -58,7 +58,7 @@ class Cell(Generic[A]):
         self.handlers: Handlers
         self.task: trio.lowlevel.Task
         self._supervisor = Supervisor(self, factory, restart, group, nursery)
-        # Shielded: the actor is ended not by a cancellation from outside but by `kill`, in order.
+        # Shielded: a cancellation from outside does not end the actor; `kill` does, in order.
         self._scope = trio.CancelScope(shield=True)
         self._receiving = trio.CancelScope()
         self._after: trio.Event | None = None
@@ -76,7 +76,7 @@ class Cell(Generic[A]):
 
     @property
     def is_down(self) -> bool:
-        """Whether there is no instance at the moment."""
+        """Whether a crash has stopped the instance, and the next has not started."""
         return self._supervisor.stopped_by is not None
 
     @property
@@ -86,7 +86,7 @@ class Cell(Generic[A]):
 
     @property
     def failure(self) -> ActorError | None:
-        """Why the actor has ended for good, other than by being stopped."""
+        """The error that has ended the actor for good; None if it runs or was stopped."""
         return self._supervisor.failure
 
     def start(self, actor: A) -> None:
@@ -94,7 +94,7 @@ class Cell(Generic[A]):
         self._supervisor.start(actor)
 
     def restart_with(self, crash: ActorCrashed) -> None:
-        """Restart because of another actor's crash, after the turn that runs."""
+        """Restart because of another actor's crash, after the running turn if there is one."""
         self.turns.run(partial(self._supervisor.restart_with, crash))
 
     def instance_stopped(self) -> None:
@@ -108,23 +108,23 @@ class Cell(Generic[A]):
             self.async_call.interrupt()
 
     def close(self) -> None:
-        """Close the mailbox; the loop ends when it has handled the messages that are there."""
+        """Close the mailbox; the loop ends when it has handled the messages in it."""
         if self.state in ("running", "restarting"):
             self.state = "stopping"
             self.mailbox.close()
         unwinds = isinstance(self.async_call, HandlerCall)
         if self.is_down and not unwinds and not len(self.mailbox):
-            # There is nothing left to restart for.
+            # There is no message left to restart for.
             self._scope.cancel()
 
     def kill(self, after: trio.Event | None) -> None:
-        """Close the mailbox, and end without handling the rest, after another has ended."""
+        """Close the mailbox and end without handling the rest, once the event `after` is set."""
         self._after = after
         self.close()
         self._scope.cancel()
 
     def fail_askers(self) -> None:
-        """Fail everything that is not answered, but for an async handler that has not unwound."""
+        """Fail all unanswered asks, except that of an async handler that has not unwound."""
         self.mailbox.fail_all(ActorStopped(self.name))
         self._supervisor.fail_unanswered()
 
@@ -235,9 +235,9 @@ class Cell(Generic[A]):
             self.async_call = None
 
     def _end(self) -> None:
-        """Fail what is queued, stop the instance, and fail what it has not answered."""
+        """Fail the queued messages, stop the instance, and fail its unanswered asks."""
         self.close()
-        # Callbacks of `on_abandoned` that are requested now come too late for the instance.
+        # Callbacks of `on_abandoned` that are requested from now on never run.
         self.turns.running = True
         self.mailbox.fail_all(ActorStopped(self.name))
         try:
@@ -249,7 +249,7 @@ class Cell(Generic[A]):
             self._ended(self)
 
     def statistics(self) -> ActorStatistics:
-        """Return what can be seen from outside."""
+        """Return the actor's state and counts at this moment."""
         call = self.async_call
         return ActorStatistics(
             name=self.name,

@@ -1,4 +1,4 @@
-"""Everything that the toolkit raises, and how an exception is copied for another task.
+"""The toolkit's own exceptions, and how an exception is copied for another task.
 
 The one rule: a `Refusal` is an answer, not a fault, so `except ActorError` does not catch it.
 """
@@ -22,7 +22,7 @@ class ActorStopped(ActorError):  # noqa: N818 - it names what happened, as trio'
 class ActorCrashed(ActorError):  # noqa: N818 - as above
     """The actor crashed before it answered; `__cause__` is what its handler raised.
 
-    Or it was restarted along with another actor of its group: then `__cause__` is that one's crash.
+    Or it was restarted along with another actor of its group: then `__cause__` is that crash.
     """
 
     def __init__(self, name: str, *, along_with: str | None = None) -> None:
@@ -66,7 +66,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
 E = TypeVar("E", bound=Exception)
 
 DEFINED_AT_RUN_TIME = 1 << 9
-"""CPython's Py_TPFLAGS_HEAPTYPE; copyreg tells Python's own classes by the same flag."""
+"""CPython's Py_TPFLAGS_HEAPTYPE; copyreg recognises built-in classes by the same flag."""
 
 
 def with_cause(error: E, cause: Exception) -> E:
@@ -81,7 +81,7 @@ def copy_error(error: E) -> E:
     One instance raised in two tasks would have one traceback with the frames of both. `copy.copy`
     does not work here: it calls the constructor, whose arguments it cannot know. Nor does the
     `__new__` of the class, for the same reason. An exception that cannot be copied is returned
-    itself, for an asker must be given something.
+    itself, because the asker needs an outcome.
     """
     try:
         return copy_past_class(error)
@@ -90,7 +90,7 @@ def copy_error(error: E) -> E:
 
 
 def copy_past_class(error: E) -> E:
-    """Copy an exception without running its class's code; raise what reading it raises."""
+    """Copy an exception without calling its constructor; raise what reading its slots raises."""
     kind = type(error)
     copy = builtin_base(kind).__new__(kind, *error.args)
     copy.__dict__.update(error.__dict__)
@@ -124,9 +124,9 @@ def slots(owner: type) -> list[str]:
 
 
 def split_crash(error: BaseException) -> tuple[Exception | None, BaseException]:
-    """Split a group into its Exceptions, which are a crash, and the rest, as trio.Cancelled.
+    """Split a group into its Exceptions, which are a crash, and the rest, such as trio.Cancelled.
 
-    Returns None as the crash if there are not both.
+    The crash is None unless the group has both.
     """
     if not isinstance(error, BaseExceptionGroup):
         return None, error

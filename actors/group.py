@@ -1,13 +1,13 @@
 """Group: actors, and groups of them, that are restarted by one strategy.
 
-The one rule: a new instance starts only when the old ones that were stopped with it have unwound,
-and the members that were started before it are up, whatever they crashed of, for it may need them.
-The same is true of an actor that is started in the group later. Each actor restarts in its own
-task, so that none is needed for another's restart, and one that stops meanwhile blocks none.
+The one rule: a new instance starts only when the old instances stopped with it have unwound and the
+members started before it are up, whatever crash stopped them, because it may need them. The same
+is true of an actor that is started in the group later. Each actor restarts in its own task, so no
+actor is needed for another's restart, and one that stops meanwhile blocks none.
 
-Two limits, for simplicity: in a one_for_one group no member waits for those before it, also when
-all of them are restarted by the group around; and what unwinds in a group is waited for by all that
-start in the groups around it, also if it has crashed alone.
+Two limits, for simplicity: in a one_for_one group no member waits for those before it, even when
+the enclosing group restarts all of them; and in a group of another strategy each start waits for
+whatever unwinds in it, even for an actor that crashed alone in a group within.
 """
 
 from bisect import bisect_left, insort
@@ -40,22 +40,22 @@ class Group:
         # Each with its number, which is its place in the order. Joining and leaving are O(1).
         self._members: dict[Member, int] = {}
         self._numbers = count(1)
-        # Members that are not up, or in which one is not; and their numbers, in order.
+        # Members that are not up, or have an actor that is not; and their numbers, in order.
         self._down: dict[int, Member] = {}
         self._down_in_order: list[int] = []
         # Members in which async code that a crash has interrupted has yet to end.
         self._unwinding: dict[Member, None] = {}
         self._all_unwound = trio.lowlevel.ParkingLot()
-        # Where the next behind a member that is not up waits for it, by that one's number.
+        # Where the members after one that is not up wait for it, by its number.
         self._up: dict[int, trio.lowlevel.ParkingLot] = {}
         self._parent = parent
         self._closed = False
-        # The factories of newcomers that are being awaited, and newcomers that have to wait.
+        # The factories of newcomers that are being awaited, and the newcomers that have to wait.
         self._starting: set[FactoryCall[Any]] = set()
         self._joining: set[trio.CancelScope] = set()
 
     def cells(self) -> Iterator["Cell[Any]"]:
-        """Yield every actor, those of the groups within included."""
+        """Yield every actor, including those of the groups within."""
         for member in tuple(self._members):
             yield from member.cells()
 
@@ -78,7 +78,7 @@ class Group:
 
     @contextmanager
     def starting(self, call: FactoryCall[Any]) -> Generator[None]:
-        """Have a newcomer's factory interrupted if this closes, or an actor before it crashes."""
+        """Interrupt a newcomer's factory if the group closes or restarts its members meanwhile."""
         self._starting.add(call)
         try:
             yield
@@ -86,9 +86,9 @@ class Group:
             self._starting.remove(call)
 
     def interrupt_starts(self) -> None:
-        """Interrupt the factories of newcomers, those in the groups within included.
+        """Interrupt the factories of newcomers, including those in the groups within.
 
-        Newcomers that wait to join look again whether they still may.
+        Newcomers that wait to join check again whether they may.
         """
         for call in self._starting:
             call.interrupt()
@@ -100,16 +100,16 @@ class Group:
 
     @property
     def closed(self) -> bool:
-        """Whether no actor may start here any more: this was closed, or a group around it."""
+        """Whether no actor may start here: this group, or one that encloses it, was closed."""
         return self._closed or (self._parent is not None and self._parent.closed)
 
     def close(self) -> None:
-        """Let no actor start here any more."""
+        """Refuse further starts in this group, and interrupt those under way."""
         self._closed = True
         self.interrupt_starts()
 
     async def stop(self) -> None:
-        """Close this, stop the members, the last first, and leave the parent."""
+        """Close this group, stop its members, the last first, and leave the parent."""
         self.close()
         for cell in reversed(list(self.cells())):
             cell.close()
@@ -118,7 +118,7 @@ class Group:
             self._parent.remove(self)
 
     def restart_others(self, crashed: "Cell[Any]", crash: ActorCrashed) -> None:
-        """Restart the members that the strategy restarts with a crashed one, the last first."""
+        """Restart the members that the strategy restarts with the crashed one, the last first."""
         if self.strategy is not Strategy.ONE_FOR_ONE:
             for call in self._starting:
                 call.interrupt()
@@ -129,7 +129,7 @@ class Group:
                 cell.restart_with(crash)
 
     def went_down(self, member: Member, *, unwinding: bool) -> None:
-        """Note that a member, or one in it, is not up, and perhaps has to unwind first."""
+        """Note that a member, or an actor in it, is not up, and whether it has yet to unwind."""
         number = self._members[member]
         if number not in self._down:
             self._down[number] = member
@@ -140,7 +140,7 @@ class Group:
             self._parent.went_down(self, unwinding=unwinding)
 
     def unwound(self, member: Member) -> None:
-        """Note that nothing in a member unwinds any more."""
+        """Note that everything in a member has unwound."""
         self._unwinding.pop(member, None)
         if not self._unwinding:
             self._all_unwound.unpark_all()
@@ -178,14 +178,14 @@ class Group:
                     wait.end()
 
     def may_start(self, member: Member | None) -> bool:
-        """Tell whether a member, or a newcomer, has nothing to wait for."""
+        """Return whether a member, or a newcomer, has nothing to wait for."""
         return self.obstacle(member) is None
 
     def obstacle(self, member: Member | None) -> trio.lowlevel.ParkingLot | None:
-        """Return where to wait for the next thing that blocks a member, or a newcomer, if any.
+        """Return where to wait for what next blocks a member, or a newcomer; None if nothing does.
 
-        Each waits for the last before it that is not up. If all waited for the same, all would be
-        woken whenever one of them has come up.
+        Each waits for the last member before it that is not up. If all waited in one place, all
+        would be woken whenever one of them comes up.
         """
         if self.strategy is not Strategy.ONE_FOR_ONE:
             before = self._last_down_before(self._number(member))
@@ -196,7 +196,7 @@ class Group:
         return None if self._parent is None else self._parent.obstacle(self)
 
     def blocked_by(self, member: Member | None) -> list[Node]:
-        """Return what blocks a member, or a newcomer, as places: `before` has what is there."""
+        """Return what blocks a member, or a newcomer, as places; `before` resolves them."""
         found: list[Node] = []
         if self.strategy is not Strategy.ONE_FOR_ONE:
             found += Place(self, self._number(member)), Place(self, 0)
@@ -207,8 +207,8 @@ class Group:
     def before(self, number: float) -> list[Node]:
         """Return what has to be up before a start at this place; or, at place 0, what unwinds.
 
-        Only the last of them is named, and its place, which leads to the others: so a walk through
-        all of a group is as long as the group.
+        Only the last of them is returned, with its place, which leads to the others; so the length
+        of a walk grows only linearly with the group.
         """
         if number == 0:
             return [*self.unwinding_cells()]
@@ -241,7 +241,7 @@ class Group:
                 yield member
 
     def tree(self) -> Tree:
-        """Return what can be seen of every actor; another thread may call this, too."""
+        """Return the statistics of every actor; may be called from another thread."""
         return Tree(
             self.name,
             self.strategy,

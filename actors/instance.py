@@ -1,8 +1,8 @@
 """Instance: one instance of an actor, from its factory's call to its crash or stop; and its turns.
 
 The one rule: turns never overlap, and nothing outlives its instance but tasks, which belong to
-their nursery. When an instance ends its timers are dropped, the asks whose replies it kept are
-failed, and no callback of it runs any more.
+their nursery. When an instance ends, its timers are dropped, the asks whose replies it kept are
+failed, and none of its callbacks runs again.
 """
 
 import inspect
@@ -27,7 +27,7 @@ Factory = Callable[[], A | Awaitable[A]]
 
 
 class FactoryCall(AsyncCall, Generic[A]):
-    """An async factory that is awaited. However long it waits, that is no crash."""
+    """The call of an async factory; it may wait for any time, which is not a crash."""
 
     __slots__ = ("_awaitable",)
 
@@ -43,7 +43,7 @@ class FactoryCall(AsyncCall, Generic[A]):
                 actor = await interruptible_await(self._awaitable)
                 check_actor(actor)
         finally:
-            # Ctrl-C may have come before its first step; then Python would warn of it.
+            # Ctrl-C may come before the coroutine's first step; Python would warn if not closed.
             if inspect.iscoroutine(self._awaitable):
                 self._awaitable.close()
         return None if self.interrupted else actor
@@ -52,7 +52,7 @@ class FactoryCall(AsyncCall, Generic[A]):
 def call_factory(factory: Factory[A]) -> A | FactoryCall[A]:
     """Return the actor that a factory makes, or the call that has yet to be awaited."""
     made = interruptible(factory)
-    # An actor may be awaitable itself, and is not awaited.
+    # An actor that is itself awaitable is not awaited.
     if isinstance(made, Awaitable) and not isinstance(made, Actor):
         return FactoryCall(made)
     check_actor(made)
@@ -66,12 +66,12 @@ def check_actor(made: object) -> None:
 
 
 class Turns:
-    """The turn of one actor that runs, and those that wait for its end.
+    """The running turn of one actor, and the turns that wait for its end.
 
     A turn is one plain call into the instance: a plain or deferred handler, a timer's callback, or
-    a callback of `on_abandoned`. One that is requested during another runs right after it, before
-    anything else. An async handler is not a turn: while it is suspended other messages and timers
-    wait, and only callbacks of `on_abandoned` run.
+    a callback of `on_abandoned`. A turn that is requested during another runs right after it,
+    before anything else. An async handler is not a turn: while it is suspended, other messages and
+    timers wait, and only callbacks of `on_abandoned` run.
     """
 
     __slots__ = ("_failed", "running", "waiting")
@@ -82,13 +82,13 @@ class Turns:
         self._failed = failed
 
     def run(self, callback: Callable[[], None]) -> None:
-        """Run the callback as a turn: at once, or right after the turn that runs."""
+        """Run the callback as a turn: at once, or right after the running turn."""
         self.waiting.append(callback)
         if not self.running:
             self.run_waiting()
 
     def run_waiting(self) -> None:
-        """Run what has been waiting for the end of a turn."""
+        """Run the turns that have waited for the end of another."""
         while self.waiting:
             callback = self.waiting.popleft()
             self.running = True
@@ -118,7 +118,7 @@ class Instance(Generic[A]):
         self._closed = False
 
     def start(self) -> None:
-        """Run `on_start`; close this and raise if that raises."""
+        """Run `on_start`; if it raises, close this and raise that."""
         if self.actor.__actor_timers__ is not None:
             kind = type(self.actor).__name__
             raise ActorError(f"the factory of {kind} gave an instance that was started before")
@@ -130,7 +130,7 @@ class Instance(Generic[A]):
             raise
 
     def close(self) -> None:
-        """Make sure that no code of the instance runs any more."""
+        """Drop the timers, and run no further callback of the instance."""
         self._closed = True
         self.timers.close()
 
@@ -148,13 +148,13 @@ class Instance(Generic[A]):
         try:
             self._run_turn(reply.__abandoned__)
         except BaseException as interrupt:  # noqa: BLE001 - raised again, where that is allowed
-            # Not here: this runs inside trio's own cancelling, which would take it for a bug.
+            # Not here: this runs inside trio's cancellation, which would treat it as a bug.
             self.timers.nursery.start_soon(raise_in_task, interrupt)
 
     def dropped(self, envelope: Envelope) -> None:
         """Fail the asker of a reply that was garbage collected unanswered.
 
-        The garbage collector calls this, so from whatever thread and inside whatever call.
+        The garbage collector calls this, in any thread and inside any other call.
         """
         actor, message = type(self.actor).__name__, type(envelope.message).__name__
         error = ActorError(f"{actor} dropped its reply to {message}")

@@ -1,9 +1,9 @@
 """Mailbox and Envelope: a message on its way, and the place where its asker waits for the outcome.
 
-The one rule: a message is either taken, in the order of arrival, or its asker is told why not; and
-an outcome is delivered at most once. `settle` tells whether it was. The asker waits in trio's own
+The one rule: messages are handled in the order of arrival, or their asks fail with the reason; and
+an outcome is delivered at most once: `settle` returns whether it was. The asker waits in trio's own
 wait_task_rescheduled, called by `Ref.ask`, not on a channel or an event: once `settle` has returned
-True no cancellation can come between the outcome and its asker.
+True, no cancellation can come between the outcome and its asker.
 """
 
 from collections.abc import Callable
@@ -37,21 +37,21 @@ class Envelope:
     abandoned: bool = False
     """Whether the ask was cancelled before its outcome."""
     parked: bool = True
-    """Whether the asker sleeps on this envelope, or is about to and no task can run before."""
+    """Whether the asker sleeps on this envelope, or will before any other task can run."""
     outcome: "Outcome | None" = None
     overdue: bool = False
-    """Whether its handler was cancelled before the asker, who had waited for room, ran again."""
+    """Whether its handler was cancelled before the asker, which had waited for room, ran again."""
     scope: trio.CancelScope | None = None
-    """The scope of the async handler that runs."""
+    """The scope of the running async handler."""
     raise_cancel: Callable[[], NoReturn] | None = None
     """How to cancel the asker once that handler has unwound."""
     instance: "Instance[Any] | None" = None
-    """While the reply is kept: by which instance."""
+    """The instance that was given the `Reply`, if the handler is deferred."""
     reply: "weakref.ref[Reply[Any]] | None" = None
-    """While the reply is kept, and has a callback: the reply."""
+    """That `Reply`, if it has a callback."""
 
     def may_be_settled(self) -> bool:
-        """Tell whether the outcome can come though the actor accepts no messages."""
+        """Return whether the outcome can come although the actor handles no messages."""
         return self.asker is None or self.instance is not None
 
     @property
@@ -61,12 +61,12 @@ class Envelope:
 
     @trio.lowlevel.enable_ki_protection
     def settle(self, result: Outcome) -> bool:
-        """Deliver the outcome; tell whether there is an asker to get it."""
+        """Deliver the outcome; return whether there was an asker to get it."""
         asker = self.asker
         if asker is None:
             return False
         if self.parked:
-            # First of all, for it raises in any other thread, and then nothing has happened.
+            # First, because it raises in any other thread: then nothing must have changed.
             trio.lowlevel.reschedule(asker, result)
         else:
             self.outcome = result
@@ -76,7 +76,7 @@ class Envelope:
         return True
 
     def unwound(self, error: Exception) -> None:
-        """Deliver the cancellation that had to wait for an async handler, or else the error."""
+        """Deliver the cancellation that waited for an async handler to end, or else the error."""
         if self.raise_cancel is None:
             self.overdue = not self.parked
             self.settle(outcome.Error(error))
@@ -84,7 +84,7 @@ class Envelope:
             self.settle(outcome.capture(self.raise_cancel))
 
     def abort(self, raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
-        """Give the message up at once; if an async handler runs, only once it has unwound."""
+        """Cancel the ask at once or, if an async handler runs, as soon as it has unwound."""
         if self.scope is not None:
             self.raise_cancel = raise_cancel
             self.scope.cancel()
@@ -97,7 +97,7 @@ class Envelope:
 
 
 def failure(error: Exception) -> outcome.Error:
-    """Return the outcome that raises an error; of the toolkit's kinds, a copy for this asker."""
+    """Return the outcome that raises an error; a Refusal or ActorError is copied for this asker."""
     return outcome.Error(copy_error(error) if isinstance(error, Refusal | ActorError) else error)
 
 
@@ -112,14 +112,14 @@ class Mailbox:
         self.closed = False
         # Ends when the mailbox is closed and empty.
         self._channel, self.arrivals = trio.open_memory_channel[Envelope](size)
-        # The message that was received last, if it is to be the next one again.
+        # The message that was received last, if it is to be received again.
         self.returned: Envelope | None = None
 
     def __len__(self) -> int:
         return self._channel.statistics().current_buffer_used + (self.returned is not None)
 
     async def send(self, envelope: Envelope) -> None:
-        """Put a message in, waiting for room; raise ActorStopped if it is or gets closed."""
+        """Put a message in, waiting for room; raise ActorStopped if closed before there is any."""
         try:
             await self._channel.send(envelope)
         except _CLOSED:
@@ -135,7 +135,7 @@ class Mailbox:
             raise ActorStopped(self.name) from None
 
     def close(self) -> None:
-        """Let nothing more in; senders that wait for room get ActorStopped."""
+        """Refuse further messages; senders that wait for room get ActorStopped."""
         self.closed = True
         self._channel.close()
 

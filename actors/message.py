@@ -1,4 +1,4 @@
-"""Messages, which name their owner and their answer; and which method of an actor handles which.
+"""Messages, which name their owner and their answer, and the table of an actor's handlers.
 
 The one rule: a message's type parameters are all that a checker needs. `Add.handler` accepts a
 method only if it answers what `Add` promises, and `Ref.ask` accepts `Add` only for its owner.
@@ -37,17 +37,17 @@ MARK = "__handles__"
 class Question(Generic[Owner, R_co]):
     """A message as its asker sees it: covariant in the answer, so an int may be used as an object.
 
-    As its handler and a reply see it, a message is invariant in its answer. Were that all, mypy
-    would reject `print(await counter.ask(Add()))`: it takes R for the `object` that print wants.
+    To its handler and to a reply, a message is invariant in its answer. With that alone, mypy would
+    reject `print(await counter.ask(Add()))`: it infers R as the `object` that print accepts.
     """
 
     __slots__ = ()
 
 
 class Message(Question[Owner, R]):
-    """What an `Owner` can be asked, and `R`, what it answers. Subclass as a frozen dataclass.
+    """A message to an `Owner`, which answers with an `R`. Subclass it as a frozen dataclass.
 
-    An actor that has no handler for it raises ActorError in its sender. A test finds that earlier:
+    Sending it to an actor without a handler for it raises ActorError. A test finds that earlier:
     see `actors.testing.assert_handles_all`.
     """
 
@@ -75,7 +75,7 @@ class Message(Question[Owner, R]):
     def deferred(
         cls, method: "Callable[[S, Self, Reply[R]], None]"
     ) -> "Callable[[S, Self, Reply[R]], None]":
-        """Mark the method that is given the duty to answer, as a `Reply` that it may keep."""
+        """Mark the method that gets a `Reply`, with which it answers this message now or later."""
         if inspect.iscoroutinefunction(method):
             raise TypeError(f"{method.__qualname__} is deferred, and so must be a plain def")
         return mark(method, cls, deferred=True)
@@ -111,7 +111,7 @@ class Handler:
 class Handlers(dict[type, Handler]):
     """The handlers of an actor class by type of message.
 
-    A subtype of a message is found by its bases, once, and remembered.
+    The handler of a subtype of a message is found through its bases, and cached.
     """
 
     def __init__(self, actor: type) -> None:
@@ -137,7 +137,7 @@ class Handlers(dict[type, Handler]):
 
 
 def marked(owner: type) -> dict[type, tuple[str, bool]]:
-    """Return what the methods that a class itself defines are marked with, by type of message."""
+    """Return the names and marks of the handlers that a class itself defines, by message type."""
     names: dict[type, tuple[str, bool]] = {}
     for name, method in vars(owner).items():
         message, deferred = getattr(method, MARK, (None, False))
@@ -151,7 +151,7 @@ def marked(owner: type) -> dict[type, tuple[str, bool]]:
 
 def make_handler(function: Callable[..., Any], path: str, *, deferred: bool) -> Handler:
     """Return a function as a handler of its kind; raise TypeError if it is a generator."""
-    # Not unwrapped: a decorator may make one answer of all that a method yields.
+    # Not unwrapped: a decorator may combine all that a method yields into one answer.
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{path} yields, but a handler answers once, with what it returns")
     if isinstance(function, FunctionType):
@@ -167,9 +167,9 @@ def make_handler(function: Callable[..., Any], path: str, *, deferred: bool) -> 
 
 
 def is_annotated_as_plain(function: Callable[..., Any]) -> bool:
-    """Tell whether a plain handler's annotation says that its answer is no coroutine.
+    """Return whether a plain handler's annotation says that its answer is no coroutine.
 
-    The answers of all others are checked, so the check costs annotated handlers nothing.
+    Only the answers of other handlers are checked, so the check costs annotated handlers nothing.
     """
     # A decorator's wrapper is no method, and its annotation says little.
     if "." not in getattr(function, "__qualname__", "").rpartition("<locals>.")[2]:
@@ -182,7 +182,7 @@ def is_annotated_as_plain(function: Callable[..., Any]) -> bool:
 
 
 def refuse_coroutine(function: Callable[..., Any], path: str) -> Callable[..., Any]:
-    """Wrap a plain handler to raise TypeError if it answers with a coroutine, never awaited."""
+    """Wrap a plain handler to raise TypeError if it returns a coroutine, which is not awaited."""
 
     def answer(instance: object, message: object) -> Any:
         answered = function(instance, message)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from actors.ref import Ref
 
 ActorState = Literal["running", "restarting", "stopping", "stopped"]
-"""Restarting: the instance has crashed, and the next waits for backoff, group or factory."""
+"""Restarting: a crash stopped the instance, and the next waits for backoff, group or factory."""
 
 EVENTS = ("enqueued", "started", "finished", "refused", "crashed", "restarted")
 _LOG = logging.getLogger("actors")
@@ -32,17 +32,17 @@ class ActorStatistics:
     queued: int
     """Messages in the mailbox."""
     mailbox: int
-    """Messages that the mailbox has room for."""
+    """The size of the mailbox, in messages."""
     handled: int
     """Messages whose handler returned; a deferred one counts although its reply may be kept."""
     refused: int
     """Messages answered with a Refusal."""
     skipped: int
-    """Messages whose ask was cancelled before the answer."""
+    """Messages whose ask was cancelled while queued, or while an async handler ran."""
     crashed: int
     restarts: int
     busy_since: float | None
-    """The trio time at which the present async handler, or factory of a restart, began."""
+    """The trio time at which the running async handler, or factory of a restart, began."""
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Tree:
     members: "tuple[ActorStatistics | Tree, ...]"
 
     def __iter__(self) -> Iterator[ActorStatistics]:
-        """Yield every actor, those of the groups within included."""
+        """Yield every actor, including those of the groups within."""
         for member in self.members:
             if isinstance(member, Tree):
                 yield from member
@@ -78,7 +78,7 @@ class Tree:
 
 
 def draw(member: ActorStatistics | Tree) -> Iterator[str]:
-    """Yield the lines of a member, and of those in it."""
+    """Yield the lines for a member, and for the members in it."""
     if not isinstance(member, Tree):
         yield summary(member)
         return
@@ -103,7 +103,7 @@ class Instrument:
     """The base class of an observer, given to `open_system`; override the events that you want.
 
     The methods are called synchronously, inside a turn or a send, so they must be short; they
-    cannot wait. Where the message is None there was none: a timer's callback is a turn, too.
+    cannot wait. The message is None if the turn had none, such as a timer's callback.
 
     Not every message that is enqueued is started. One whose ask was cancelled is skipped, and those
     left when the actor stops are failed; neither has an event. So the length of a mailbox does not
@@ -121,7 +121,7 @@ class Instrument:
         """Observe that a handler is about to run."""
 
     def finished(self, actor: "Ref[Any]", message: "Message[Any, Any]") -> None:
-        """Observe that the handler has ended, in whatever way: once for each that was started."""
+        """Observe that the handler has ended, in any way: once for each that was started."""
 
     def refused(
         self, actor: "Ref[Any]", message: "Message[Any, Any] | None", refusal: Refusal
@@ -145,8 +145,8 @@ OnError = Callable[["Ref[Any]", "Message[Any, Any] | None", E], None]
 class Listeners:
     """The instruments of a system; one that raises disturbs neither actors nor the others.
 
-    Its attributes are called as the methods of an instrument are. Each calls the instruments that
-    override that method, for most override few.
+    Its attributes are called as the methods of an instrument are. Each calls only the instruments
+    that override that method, because most override few.
     """
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
@@ -185,6 +185,6 @@ class Listeners:
 
     def _drop(self, instrument: Instrument) -> None:
         _LOG.exception("%r failed and is not called any more", instrument)
-        # It may be dropped already: the same event may have come back to it, and failed there too.
+        # It may be dropped already, if it caused the same event again and failed there, too.
         self._instruments = [one for one in self._instruments if one is not instrument]
         self._subscribe()

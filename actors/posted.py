@@ -1,7 +1,7 @@
 """Posted: a message whose outcome goes to a callback, so that no task has to wait for it.
 
-The one rule: as for every ask, the outcome is delivered at most once, and `settle` tells whether it
-was. The callback runs within the actor's turn, or whatever else settles the message.
+The one rule: as for every ask, the outcome is delivered at most once, and `settle` returns whether
+it was. The callback runs within the actor's turn, or within other code that settles the message.
 """
 
 import math
@@ -19,12 +19,12 @@ class Posted(Envelope):
     __slots__ = ("_on_outcome",)
 
     def __init__(self, message: object, on_outcome: Callable[[Outcome], Any]) -> None:
-        # The task that posts stands for the asker: it is never woken by this.
+        # The task that posts stands in for the asker; it is never woken by this.
         super().__init__(message, trio.lowlevel.current_task(), math.inf)
         self._on_outcome = on_outcome
 
     def settle(self, result: Outcome) -> bool:
-        """Call the callback with the outcome; tell whether it was waited for."""
+        """Call the callback with the outcome; return False if the ask was settled or cancelled."""
         if self.asker is None:
             return False
         self.asker = None
@@ -34,7 +34,7 @@ class Posted(Envelope):
         return True
 
     def cancel(self) -> None:
-        """Give the message up, as an ask that is cancelled: the callback is not called any more."""
+        """Cancel the ask, as `Ref.ask` is cancelled; the callback will not be called."""
         if self.asker is None:
             return
         self.asker = None

@@ -1,7 +1,7 @@
 """Ref, the only way to an actor, and Reply, the duty to answer an ask as a value.
 
 The one rule: no call here has a time-out. The caller's cancel scopes bound it, and the deadline
-travels with the message. A reply is used once; whether its asker still waits is what `send` tells.
+travels with the message. A reply is used once; `send` returns whether its asker still waited.
 """
 
 import math
@@ -54,12 +54,12 @@ class Ref(Generic[A_co]):
         """Send the message, waiting for room, and return its answer.
 
         Raises the handler's Refusal, ActorCrashed or ActorStopped; Deadlock if an async handler
-        would wait for itself by it; ActorError if the actor has no handler for the message.
-        Cancelled while the message is queued, it never runs. Cancelled while an async handler runs,
-        that is cancelled too, and this raises once it has unwound, or returns its answer if it has
-        one nevertheless. Cancelled while a reply is kept, the reply is abandoned at once. An async
-        handler is bounded by the deadline that holds now: if that is put off meanwhile, this raises
-        trio.TooSlowError.
+        would thereby wait for itself; ActorError if the actor has no handler for the message.
+        If cancelled while the message is queued, it is never handled. If cancelled while an async
+        handler runs, that is cancelled too, and this raises once it has unwound, or returns its
+        answer if it still gives one. If cancelled while a reply is kept, the reply is abandoned at
+        once. The deadline that holds at the call bounds an async handler: if it is extended
+        meanwhile, this still raises trio.TooSlowError when the earlier one has passed.
         """
         cell = self._cell
         kind = cell.handlers[type(message)].kind
@@ -101,12 +101,13 @@ class Ref(Generic[A_co]):
     def post(
         self, message: Question[A_co, Any], on_outcome: Callable[[Outcome], Any]
     ) -> Callable[[], None]:
-        """Ask without a task that waits: `on_outcome` is called with what `ask` returns or raises.
+        """Ask without a waiting task: call `on_outcome` with what `ask` would return or raise.
 
-        For what puts thousands of asks through, as a gateway does: it saves a task for each. The
-        callback runs within the actor's turn; it must not wait and not raise. Returns what cancels
-        the ask, as a cancelled `ask` is; the callback is not called after that. Raises MailboxFull,
-        ActorStopped; ActorError if the actor has no handler for the message.
+        This saves a gateway with thousands of open asks a task for each. The callback runs where
+        the ask is settled, usually in a turn of the actor, so it must not wait or raise. Returns a
+        function that cancels the ask, as cancelling `ask` does; the callback is not called after
+        that. Raises MailboxFull or ActorStopped; ActorError if the actor has no handler for the
+        message.
         """
         cell = self._cell
         cell.handlers.check(message)
@@ -119,7 +120,7 @@ class Ref(Generic[A_co]):
     async def tell(self, message: Message[A_co, Any]) -> None:
         """Send the message, waiting for room, but not for its answer; a crash is not reported.
 
-        Raises ActorStopped; Deadlock as `ask` does, if there could never be room.
+        Raises ActorStopped and ActorError as `ask` does; Deadlock if there could never be room.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
@@ -154,9 +155,9 @@ class Ref(Generic[A_co]):
             cell.instruments.enqueued(self, message)
 
     def stop(self) -> None:
-        """Let the actor accept no messages, finish those it has, and stop.
+        """Close the mailbox and return; the actor handles the messages in it, and stops.
 
-        There is no bound to that: an async handler that hangs is ended only with the whole system.
+        Nothing bounds that time: an async handler that hangs ends only with the whole system.
         """
         self._cell.close()
 
@@ -176,7 +177,7 @@ class Ref(Generic[A_co]):
                 wait.end()
 
     def statistics(self) -> ActorStatistics:
-        """Return what can be seen of the actor from outside, at this moment."""
+        """Return the actor's state and counts at this moment."""
         return self._cell.statistics()
 
     def __kind__(self, message: Message[Any, Any]) -> Kind:
@@ -186,10 +187,10 @@ class Ref(Generic[A_co]):
 
 @dataclass(slots=True, weakref_slot=True, eq=False, repr=False)
 class Reply(Generic[R_contra]):
-    """Answers one ask, later. A reply that is dropped unanswered fails its asker, once collected.
+    """Answers one ask, later. If it is dropped unanswered, the ask fails once it is collected.
 
-    That is at once, unless the reply is in a reference cycle, with a callback that holds it for
-    instance. It is used in trio's thread; any other has to use `trio.from_thread.run_sync`.
+    That is at once, unless the reply is in a reference cycle, for instance with a callback that
+    holds it. Use it in trio's thread; other threads have to use `trio.from_thread.run_sync`.
     """
 
     _envelope: Envelope
@@ -197,14 +198,17 @@ class Reply(Generic[R_contra]):
     _callback: Callable[[], None] | None = None
 
     def send(self, answer: R_contra) -> bool:
-        """Answer; return False if the ask was cancelled, or the message was told."""
+        """Answer; return False if the ask was cancelled or failed, or the message was told.
+
+        Raises ActorError if the reply was used before.
+        """
         return self._settle(outcome.Value(answer))
 
     def fail(self, error: Exception) -> bool:
         """Raise the error, usually a `Refusal`, in the asker; return as `send` does.
 
-        A Refusal or an ActorError is copied, so that one may fail many. Any other exception has to
-        be made for one reply: raised in several tasks, it would show the frames of all.
+        A Refusal or an ActorError is copied, so that one may fail many replies. Any other exception
+        must be made for one reply: if several tasks raised it, it would show the frames of all.
         """
         delivered = self._settle(failure(error))
         if delivered and isinstance(error, Refusal) and self._envelope.instance is not None:
@@ -212,11 +216,11 @@ class Reply(Generic[R_contra]):
         return delivered
 
     def on_abandoned(self, callback: Callable[[], None]) -> None:
-        """Run the callback, once, as soon as the ask is cancelled before it was answered.
+        """Run the callback, once, as soon as the ask is cancelled unanswered.
 
         It runs synchronously inside the cancellation, as a turn of the actor that got the ask: at
-        once, also while an async handler of that actor is suspended, but never inside another turn.
-        Nor inside a task, if a deadline was the reason: what asks trio for the current one fails.
+        once, even while an async handler of that actor is suspended, but never inside another turn.
+        After a deadline it runs outside of any task, so `trio.lowlevel.current_task()` fails.
         """
         self._callback = callback
         self._envelope.reply = weakref.ref(self)
@@ -236,7 +240,7 @@ class Reply(Generic[R_contra]):
         delivered = self._envelope.settle(result)
         self._answered = True
         if not self._envelope.abandoned:
-            # It usually holds this reply, and will not be called any more.
+            # It usually holds this reply, and will not be called.
             self._callback = None
         return delivered
 

@@ -17,7 +17,7 @@ from actors.errors import RestartLimitExceeded
 T = TypeVar("T")
 
 MOST_DOUBLINGS = 60
-"""No backoff needs more, and a float has room for them."""
+"""No backoff needs more, and a float does not overflow."""
 
 
 class Strategy(Enum):
@@ -26,12 +26,12 @@ class Strategy(Enum):
     ONE_FOR_ONE = "one_for_one"
     """Only the crashed member is restarted."""
     ALL_FOR_ONE = "all_for_one"
-    """Every member of the group is restarted, for they share what the crash may have corrupted."""
+    """Every member of the group is restarted: they share what the crash may have corrupted."""
     REST_FOR_ONE = "rest_for_one"
     """The crashed member is restarted, and those that were started after it."""
 
     def others(self, members: Sequence[T], crashed: T) -> list[T]:
-        """Return those that are restarted along with the crashed member, in the order of start."""
+        """Return the members restarted along with the crashed one, in the order of start."""
         if self is Strategy.ONE_FOR_ONE:
             return []
         if self is Strategy.REST_FOR_ONE:
@@ -48,12 +48,12 @@ class Restart:
     backoff: float = 0.0
     """Seconds from the first crash to the restart; doubled by each further crash that counts."""
     longest: float = 30.0
-    """Seconds that a backoff does not exceed."""
+    """The limit of a backoff, in seconds."""
     jitter: float = 0.5
     """The share by which a backoff is shortened at random, so that actors do not crash in step."""
 
     def __post_init__(self) -> None:
-        # Each is asked for what it has to be, for a NaN is neither.
+        # What must hold is tested, not its opposite: every comparison with a NaN is false.
         if not (self.limit >= 0 and self.within > 0):
             raise ValueError(f"no actor can be limited by {self}")
         if not (0 <= self.backoff < math.inf and self.longest >= 0 and 0 <= self.jitter <= 1):

@@ -1,8 +1,8 @@
 """Supervisor: what happens to one actor when an instance of it crashes.
 
-The one rule: a crashed instance can do nothing from that moment on, and its askers are failed: once
+The one rule: a crashed instance runs no turn from that moment on, and its unanswered asks fail once
 the restart is recorded, or at once if the restart has to wait. An instance is stopped by its own
-crash, or by that of another actor in its group. The actor's own task starts the next one.
+crash, or by that of another actor in its group. The actor's own task starts the next instance.
 """
 
 import logging
@@ -53,7 +53,7 @@ class Supervisor(Generic[A]):
         self.instance: Instance[A]
         # The crash that stopped the instance, until the next one has started.
         self.stopped_by: ActorCrashed | None = None
-        # Why there will be no next one.
+        # The reason why no instance will follow.
         self.failure: ActorError | None = None
         self._cell = cell
         self._factory = factory
@@ -76,12 +76,12 @@ class Supervisor(Generic[A]):
         cell.handlers = actor.__actor_handlers__
 
     def fail_later(self, envelope: Envelope) -> None:
-        """Note that an asker is to be failed with those whose replies the instance kept."""
+        """Fail an ask later, together with those whose replies the instance kept."""
         self.instance.unanswered.add(envelope)
 
     @property
     def unanswered_error(self) -> ActorError:
-        """What an asker gets that will not be answered: the crash, or else ActorStopped."""
+        """The error for asks that will not be answered: the crash, or else ActorStopped."""
         return ActorStopped(self._cell.name) if self.stopped_by is None else self.stopped_by
 
     @property
@@ -151,7 +151,7 @@ class Supervisor(Generic[A]):
         self.stopped_by = crash
         self.instance.close()
         if envelope is None and self._cell.async_call is not None:
-            # Until the async handler beside this has unwound the restart has to wait.
+            # The restart has to wait until the async handler beside this turn has unwound.
             self.instance.fail_unanswered(crash)
         self._cell.instance_stopped()
         self._group.went_down(self._cell, unwinding=self._cell.unwinding)
@@ -168,21 +168,21 @@ class Supervisor(Generic[A]):
             if cell.state == "stopping":
                 # Again, for there may be nothing left to restart for.
                 cell.close()
-            # Nothing is started that is to end at once.
+            # An instance that would end at once is not started.
             await trio.lowlevel.checkpoint_if_cancelled()
             if self._backoff or not group.may_start(cell):
                 old.fail_unanswered(crash)
                 await trio.sleep(self._backoff)
                 self._backoff = 0.0
                 await group.wait_to_restart(cell)
-            # A turn, so that a crash of another that stops this one meanwhile does so after it.
+            # A turn, so that another actor's crash during it stops the instance only after it.
             cell.turns.run(partial(self._start_next, crash))
             if isinstance(self._next, FactoryCall):
                 old.fail_unanswered(crash)
                 await self._await_factory(self._next, crash)
             crash = self.stopped_by
             if crash is not None and self.failure is None:
-                # A start that always fails, and never often enough, must not be all that runs.
+                # A start that always fails, but stays below its limit, must let other tasks run.
                 await trio.lowlevel.checkpoint()
         old.fail_unanswered(first)
 
@@ -206,7 +206,7 @@ class Supervisor(Generic[A]):
         """Await the next instance, to be started once it may; or crash again."""
         made = await outcome.acapture(call.run)
         self._next = self._cell.async_call = None
-        # Others may have waited for this to unwind.
+        # Other actors may have waited for this to unwind.
         self._group.unwound(self._cell)
         try:
             self._next = made.unwrap()
@@ -227,7 +227,7 @@ class Supervisor(Generic[A]):
             self._crash(cause)
 
     def end(self) -> None:
-        """Stop the last instance for good: run its `on_stop`, and fail what it has not answered."""
+        """Stop the last instance for good: run its `on_stop`, and fail its unanswered asks."""
         name = self._cell.name
         try:
             if self.stopped_by is None:
@@ -239,7 +239,7 @@ class Supervisor(Generic[A]):
         finally:
             self.instance.close()
             self.fail_unanswered()
-            # A Ref may be kept for long; what is behind it is not.
+            # A Ref may be kept for long, and must not keep the instance.
             del self.instance
             self._next = self.stopped_by = None
             self._group.remove(self._cell)
@@ -268,7 +268,7 @@ def set_context(error: Exception, crash: ActorCrashed) -> None:
 
 
 def with_contexts(error: BaseException | None) -> list[BaseException]:
-    """Return an error, and those that its traceback would show before it."""
+    """Return an error, and the errors that its traceback would show before it."""
     found: list[BaseException] = []
     while error is not None and not any(error is earlier for earlier in found):
         found.append(error)

@@ -1,7 +1,7 @@
-"""System: the block of code in which actors run, and the registry of those that do.
+"""System: the block of code in which actors run, and the registry of the running actors.
 
-The one rule: leaving the block stops every actor, the last started first, for an actor may ask
-those that were started before it until its own end. If an actor has failed, the block raises why.
+The one rule: leaving the block stops every actor, the last started first, so that an actor may ask
+those started before it until its own end. If an actor has failed, the block raises the reason.
 """
 
 from collections import defaultdict
@@ -36,7 +36,7 @@ class Registry:
         self.cells: dict[str, Cell[Any]] = {}
         self.closing = False
         self.failure: ActorError | None = None
-        # The last number that each name was given: none is given twice, so that logs stay clear.
+        # The last number that each name was given: none is reused, so that logs stay clear.
         self._numbers: defaultdict[str, int] = defaultdict(lambda: 1)
 
     def free_name(self, wanted: str) -> str:
@@ -54,7 +54,7 @@ class Registry:
         self.nursery.start_soon(cell.run, name=f"actor {cell.name}")
 
     async def stop(self, grace: float) -> None:
-        """Stop every actor; after the grace period, without what is still queued."""
+        """Stop every actor; after the grace period, without handling what is still queued."""
         self.closing = True
         try:
             with trio.move_on_after(grace):
@@ -64,17 +64,17 @@ class Registry:
                         # Deadlock, if a handler has opened this system and an actor here asks it.
                         await cell.ref.wait_stopped()
                     except Deadlock:
-                        # The ask began before, and may be given up before the time is over.
+                        # The ask began before, and may be cancelled before the time is over.
                         await cell.stopped.wait()
         finally:
             with trio.CancelScope(shield=True):
                 await self._kill()
 
     async def _kill(self) -> None:
-        """End the rest, each after those that were started later.
+        """End the remaining actors, each after those that were started later.
 
-        All are cancelled at once, and an ask of one of them by another that unwinds is failed, so
-        that no end has to wait for an answer.
+        All are cancelled at once, and asks between them fail, so that no end has to wait for an
+        answer.
         """
         cells = list(reversed(self.cells.values()))
         after: trio.Event | None = None
@@ -91,12 +91,12 @@ class Registry:
         del self.cells[cell.name]
         if cell.failure is not None:
             self.block.cancel()
-            # What fails after the first, and is logged, usually fails because of it.
+            # Later failures, which are logged, usually result from the first.
             self.failure = self.failure or cell.failure
 
 
 class System:
-    """Starts actors, and shows those that run. Made by `open_system`; `group` makes more."""
+    """Starts actors, and lists those that run; made by `open_system` and by `group`."""
 
     __slots__ = ("_group", "_registry")
 
@@ -115,14 +115,14 @@ class System:
     ) -> Ref[A]:
         """Start an actor; return its Ref when its `on_start` has run.
 
-        The factory makes the first instance now, and another after every crash. It may be async:
-        what it waits for is waited for, here and at a restart. In a group that is being restarted
-        this waits until those before it are up. Cancelled, it cancels the factory and leaves
-        nothing behind. Without a name the actor has that of its class, with a number if need be.
+        The factory makes the first instance now, and another after every crash. If it is async, it
+        is awaited, here and at a restart. In a group that is being restarted, this waits until the
+        members before it are up. If cancelled, this cancels the factory and starts nothing. Without
+        a name the actor gets that of its class, with a number if that name is in use.
 
         Raises what the factory or `on_start` raises; ActorError if the factory makes no actor, the
-        instance was started before, an actor of that name runs, or the system is being left;
-        Deadlock if those before it in the group wait for the caller.
+        instance was started before, an actor of that name runs, or the system or the group is being
+        stopped; Deadlock if the members before it wait for the caller.
         """
         await trio.lowlevel.checkpoint()
         if mailbox < 1:
@@ -173,23 +173,24 @@ class System:
             raise ActorError(f"an actor named {name} runs already")
 
     def group(self, strategy: Strategy, *, name: str = "group") -> "System":
-        """Return a part of this system; what is started in it is restarted by the strategy.
+        """Return a part of this system; the actors started in it are restarted by the strategy.
 
-        In the tree it stands in the place of one actor. Names of actors, the order of stopping and
-        what ends the system are those of the whole. It stays, also without actors, until `stop`.
+        In the tree it takes the place of one actor. Names are unique in the whole system, which
+        stops and fails as it would without groups. It stays, even without actors, until `stop`.
         """
         return System(self._registry, self._group.subgroup(name, strategy))
 
     async def stop(self) -> None:
-        """Stop the actors in here, the last started first, and close this group to new ones.
+        """Stop the members of this group, the last first, and refuse new ones.
 
-        Each finishes what is queued, as after `Ref.stop`; the caller's scopes bound the waiting,
-        and a call that was cancelled can be repeated. Raises Deadlock in a handler of one of them.
+        Each actor handles the messages in its mailbox, as after `Ref.stop`; the caller's scopes
+        bound the wait, and a cancelled call can be repeated. Raises Deadlock in an async handler of
+        one of them.
         """
         await self._group.stop()
 
     def tree(self) -> Tree:
-        """Return the statistics of every actor that runs, in the order of their start."""
+        """Return the statistics of the running actors, by group, in the order of their start."""
         return self._group.tree()
 
 
@@ -200,9 +201,9 @@ async def open_system(
 ) -> AsyncGenerator[System]:
     """Open a system; leaving the block stops its actors, last started first.
 
-    Their queued work has `grace` seconds, all in all, to be handled; none if the block is left by
-    cancellation. Then the rest is failed with ActorStopped. Raises RestartLimitExceeded, having
-    cancelled the block, if an actor crashed too often, and ActorCrashed if an `on_stop` failed.
+    They have `grace` seconds, in total, to handle their queued messages, and none if the block is
+    left by a cancellation. Then the rest fails with ActorStopped. Raises RestartLimitExceeded, and
+    cancels the block, if an actor crashed too often, and ActorCrashed if an `on_stop` raised.
     """
     if not grace >= 0:
         raise ValueError(f"a grace period cannot last {grace!r} seconds")
@@ -217,13 +218,13 @@ async def open_system(
                 with registry.block:
                     yield System(registry, group)
             except BaseException as raised:  # noqa: BLE001 - raised again below
-                # Outside the nursery, which would wrap it in a group.
+                # Not raised in the nursery, which would wrap it in a group.
                 error = raised
             finally:
                 group.close()
                 await registry.stop(grace)
     except BaseException as raised:  # noqa: BLE001 - as above
-        # Out of a turn, or a cancellation; it must not replace what the block has raised.
+        # From a turn, or a cancellation; it must not replace what the block has raised.
         interrupt = raised
     reason = reason_to_raise(registry.failure, interrupt, error)
     if reason is not None:
@@ -233,9 +234,9 @@ async def open_system(
 def reason_to_raise(
     failure: ActorError | None, interrupt: BaseException | None, error: BaseException | None
 ) -> BaseException | None:
-    """Choose between an actor's failure, an interrupt of one, and the block's error.
+    """Return the one of an actor's failure, its interrupt and the block's error that explains all.
 
-    Returns the one which explains the others; a group of all that are left, if there is none.
+    Returns a group of them if none explains the others, and None if nothing was raised.
     """
     found: tuple[BaseException | None, ...] = (interrupt, error)
     reasons = [raised for raised in found if raised is not None and not is_consequence(raised)]
@@ -247,7 +248,7 @@ def reason_to_raise(
 
 
 def is_consequence(error: BaseException) -> bool:
-    """Tell whether an error says only that an actor failed and the block was cancelled."""
+    """Return whether an error says only that an actor failed and the block was cancelled."""
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         return all(is_consequence(inner) for inner in group.exceptions)

@@ -4,8 +4,8 @@ The one rule: Ctrl-C may interrupt the user's code at any place, the toolkit's a
 takes a message and settles its asker; it wakes a task and notes that it did. A KeyboardInterrupt
 between two such steps would leave an asker without an answer, or a task that is woken twice. So
 these functions are protected by trio, which delivers the interrupt to the main task. Handlers,
-timers, factories, `on_start` and `on_stop` are called such that they can be interrupted all the
-same. The callback of `Reply.on_abandoned` is not: it runs inside a cancellation, within trio.
+timers, factories, `on_start` and `on_stop` are called so that they can still be interrupted. The
+callback of `Reply.on_abandoned` is not: it runs inside a cancellation, within trio.
 """
 
 import math
@@ -37,8 +37,8 @@ async def interruptible_await(awaitable: Awaitable[T]) -> T:
 class AsyncCall:
     """Async code that an actor's task awaits: a handler, or a factory at a restart.
 
-    The actor takes no message until it has ended. So the waits for other actors that it is in are
-    noted, for the deadlock check.
+    The actor handles no message until it has ended. So its waits for other actors are recorded,
+    for the deadlock check.
     """
 
     __slots__ = ("interrupted", "scope", "since", "waits")
@@ -64,17 +64,17 @@ class HandlerCall(AsyncCall):
     __slots__ = ()
 
     async def run(self, envelope: "Envelope", answer: Awaitable[Any]) -> bool:
-        """Await the answer and deliver it; return False if the handler was cancelled before.
+        """Await the answer and deliver it; return False if the handler was cancelled first.
 
-        Then the asker has been told why, unless the call was interrupted: then the asker is still
-        to be failed. Raises what the handler raises.
+        In that case the ask has been settled, unless the call was interrupted: then the caller has
+        to fail it. Raises what the handler raises.
         """
         envelope.scope = self.scope
         try:
             with self.scope:
                 envelope.settle(outcome.Value(await answer))
         finally:
-            # From now on the asker may leave at once, however long the restart takes.
+            # From now on the ask is cancelled at once, however long the restart takes.
             envelope.scope = None
         if self.scope.cancelled_caught and not self.interrupted:
             envelope.unwound(trio.TooSlowError())

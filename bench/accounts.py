@@ -1,10 +1,10 @@
-"""A million accounts: the start, the memory, and what it takes to sign in and to be recognized.
+"""A million accounts: the start, the memory, and the cost of a sign-in and of a signed-in request.
 
 The peer is the same café with a thousand accounts. The accounts are written by plain SQL, into the
-tables that the café itself has made, each with a sign-in. Then the same requests are made of both,
-of accounts taken at random, each of which is read from the database once. Times are the server's
-processor time, to which other work on the machine adds nothing; hashing the password is most of
-that of a sign-in.
+tables that the café itself has made, each with a sign-in. Then both get the same requests, of
+accounts chosen at random, each of which is read from the database once. Times are the server's
+processor time, to which other work on the machine adds nothing; most of that of a sign-in is the
+hash of the password.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ NUMBERS = """
 
 
 class Figures(NamedTuple):
-    """What one café showed in one round, or the best of all."""
+    """The figures of one café in one round, or the best of all rounds."""
 
     start: float
     """Seconds until the ports are open."""
@@ -155,7 +155,7 @@ def cost(server: Server, calls: Sequence[Callable[[], None]]) -> float:
 
 
 def look(client: httpx.Client, tokens: Tokens, number: int) -> None:
-    """Ask who has signed in."""
+    """Request the account that has signed in."""
     names = f"account-{number:08d}", "customer", f"sign-in-{number:08d}"
     headers = {"Authorization": f"Bearer {tokens.access(*names, time())}"}
     client.get("/auth/me", headers=headers).raise_for_status()
@@ -168,7 +168,7 @@ def sign_in(client: httpx.Client, number: int) -> None:
 
 
 def write_accounts(file: Path, accounts: int) -> None:
-    """Write so many accounts with a sign-in each, and their events."""
+    """Write this many accounts with a sign-in each, and their events."""
     values = {
         "accounts": accounts,
         "at": time() - 3_600.0,

@@ -1,4 +1,4 @@
-"""The toolkit against the same by hand, against Pykka, and against itself without instruments.
+"""The toolkit against the same exchanges by hand, Pykka, and itself without instruments.
 
 Each comparison runs in processes of its own (`exchanges.py`). A ratio is the median of those of
 neighbouring slices, and its middle half shows how certain it is.
@@ -78,8 +78,8 @@ def run(comparison: str, *numbers: int) -> Rates:
 def pooled(runs: list[Rates]) -> Rates:
     """Concatenate the slices of several processes.
 
-    Where the objects of a process lie in memory favours one copy of the toolkit by a percent or
-    two, for as long as it lives; in the next process another.
+    The memory layout of a process favours one copy of the toolkit by a percent or two as long as
+    the process lives, and another copy in the next process.
     """
     return {
         what: {name: list(chain(*(rates[what][name] for rates in runs))) for name in sides}

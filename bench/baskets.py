@@ -1,8 +1,8 @@
 """Baskets that are paid at the counter, against the plain counter's orders.
 
-`POST /orders` has to be priced, has a payment of its own, and is answered with its lines; `POST
-/order/` with `respond-async` is the least that an order costs. Both are placed on one shop with its
-ledger in a file, in turn; no one brews, so that nothing else is in the figure.
+An order of `POST /orders` has to be priced, has a payment of its own, and is answered with its
+lines; `POST /order/` with `respond-async` is the cheapest order. Both are placed in turn in one
+shop with its ledger in a file; no one brews, so that nothing else is in the figure.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def measure(scale: Scale) -> list[Row]:
 
 def place(server: Server, kind: str, seconds: float, token: str) -> tuple[float, float]:
     """Return the orders per second, and the server's processor time for each in microseconds."""
-    server.settle()  # what follows an order, as its payment, counts for it
+    server.settle()  # work that follows an order, such as its payment, counts for it
     before = server.processor_seconds()
     argv = ("bench.placer", kind, str(server.client_port), str(seconds), token)
     with program(*argv, most_seconds=60) as started:

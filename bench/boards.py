@@ -1,9 +1,9 @@
 """A thousand boards on the walls: what they cost the counter, and the memory of each.
 
-The peer is the same café with no board open. Both are given the same load in turn, 200 customers
-and 20 baristas without a pause, so that the board changes all the time and each has a new state
-every three quarters of a second. The boards are read by a process of their own, which takes
-processor time from the load; so the processor time of the café for an order is compared, too.
+The peer is the same café with no board open. Both get the same load in turn, 200 customers and 20
+baristas without a pause, so that the board changes all the time and each board gets a new state
+every three quarters of a second. A separate process reads the boards, which takes processor time
+from the load; so the processor time of the café for an order is compared, too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PACE: Final = 0.75
 
 
 class Round(NamedTuple):
-    """What the counter did in a round."""
+    """The figures of the counter in a round."""
 
     rate: float
     """Full orders per second."""
@@ -117,7 +117,7 @@ def counter(server: Server, seconds: float) -> Round:
 
 @contextmanager
 def watching(server: Server, boards: int) -> Generator[Program]:
-    """Have so many boards open during the block."""
+    """Keep this many boards open during the block."""
     argv = ("bench.watchers", str(server.client_port), str(boards))
     with program(*argv, most_seconds=240) as watched:
         while watched.read() != "open":

@@ -1,7 +1,7 @@
 """The peer of the toolkit: the same exchanges by hand.
 
-By hand is the least that gets an answer from a task: a memory channel, and with each message a slot
-and a `trio.Event`. No failure is handled: no crash, no stop, no cancelled caller.
+By hand means the least code that gets an answer from a task: a memory channel, and with each
+message a slot and a `trio.Event`. No failure is handled: no crash, no stop, no cancelled caller.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ async def answer_slowly(questions: Questions) -> None:
 
 
 async def answer_drained(questions: Questions) -> None:
-    """Answer questions, taking those that wait without a checkpoint, as the toolkit does."""
+    """Answer questions, those that wait without a checkpoint between them, as the toolkit does."""
     total = 0
     async for first in questions:
         question: Question | None = first
@@ -74,7 +74,7 @@ async def add_up(messages: trio.MemoryReceiveChannel[Add]) -> None:
 
 
 def asking(questions: trio.MemorySendChannel[Question]) -> Work:
-    """Return a function that asks so many times in a row."""
+    """Return a function that asks a given number of times in a row."""
 
     async def ask(times: int) -> None:
         for _ in range(times):
@@ -87,7 +87,7 @@ def asking(questions: trio.MemorySendChannel[Question]) -> Work:
 
 
 def telling(messages: trio.MemorySendChannel[Add]) -> Work:
-    """Return a function that tells so many times in a row, and waits until all are taken."""
+    """Return a function that tells a given number of times, and waits until all are taken."""
 
     async def tell(times: int) -> None:
         for _ in range(times):

@@ -15,7 +15,7 @@ import trio
 from actors import Actor, Instrument, Message, Ref, Reply, open_system
 
 Work = Callable[[int], Awaitable[None]]
-"""Makes an exchange so many times, in a loop of its own, as a program would."""
+"""Makes an exchange a given number of times, in a loop of its own, as a program would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class AddAndSend(Message["Counter", int]):
 
 
 class Counter(Actor):
-    """An actor that does next to nothing."""
+    """An actor that does almost nothing."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -66,7 +66,7 @@ class Counter(Actor):
 
 
 def asking(counter: Ref[Counter], message: Callable[[], Message[Counter, int]]) -> Work:
-    """Return a function that asks so many times in a row."""
+    """Return a function that asks a given number of times in a row."""
 
     async def ask(times: int) -> None:
         for _ in range(times):
@@ -76,7 +76,7 @@ def asking(counter: Ref[Counter], message: Callable[[], Message[Counter, int]]) 
 
 
 def telling(counter: Ref[Counter]) -> Work:
-    """Return a function that tells so many times in a row, and waits until all are taken."""
+    """Return a function that tells a given number of times, and waits until all are handled."""
 
     async def tell(times: int) -> None:
         for _ in range(times):

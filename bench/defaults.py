@@ -1,9 +1,9 @@
 """The café as a user starts it: `cafe serve` with all defaults, under a load with idle baristas.
 
 The database is in the current folder, the log is written to a file. Orders come at half the rate
-that the café manages, and baristas poll twice as often. So both servers answer the same requests,
-and for each order one poll finds none: that is what baristas do most of the day, and each poll is a
-line of the log. The peer has neither database nor log.
+that the café can serve, and baristas poll twice as often as orders come. So both servers answer the
+same requests, and for each order one poll finds none: baristas poll like that most of the day, and
+each poll is a line of the log. The peer has neither database nor log.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A delivery, published and finished, with many couriers and districts against few.
 
-The peer is the same café with a hundredth of the couriers. Both are asked for the same deliveries
-in turn, one after the other over one connection; the figure is the server's processor time, to
-which other work on the machine adds nothing.
+The peer is the same café with a hundredth of the couriers. The same deliveries are made in both in
+turn, one after the other over one connection; the figure is the server's processor time, to which
+other work on the machine adds nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cafe.accounts.tokens import tokens_of
 MOST = 1.5
 FEW = 10
 DISTRICTS = 50
-"""At most: a courier has one."""
+"""The most districts; a courier has one."""
 PAIRS = 300
 """Deliveries of one round."""
 SECRET = "a secret of the benchmarks, and long enough"  # noqa: S105 - protects nothing
@@ -41,7 +41,7 @@ class Town:
         self._numbers = count()
 
     def settle_couriers(self, couriers: int) -> None:
-        """Add so many couriers, each for one of the districts."""
+        """Add this many couriers, each for one of the districts."""
         self._sign_in()
         for number in range(min(couriers, DISTRICTS)):
             self._post("/districts", {"name": f"District {number}"}, 201)
@@ -60,11 +60,11 @@ class Town:
             wish = {"name": "a cake", "district": district, "address": "1 High Street"}
             order_id = self._post("/deliveries", wish, 201)["order_id"]
             self._post(f"/deliveries/{order_id}/finish", None, 200)
-        self._server.settle()  # what follows a delivery counts for it
+        self._server.settle()  # work that follows a delivery counts for it
         return (self._server.processor_seconds() - before) / pairs * 1e6
 
     def _sign_in(self) -> None:
-        """Take the token of a command, which holds for a minute."""
+        """Sign in with the token that commands use, which is valid for a minute."""
         token = tokens_of(SECRET.encode()).operator(time.time())
         self._manager.headers["Authorization"] = f"Bearer {token}"
 
@@ -78,7 +78,7 @@ class Town:
 
 @contextmanager
 def town(folder: str, couriers: int) -> Generator[Town]:
-    """Start a café with so many couriers."""
+    """Start a café with this many couriers."""
     with serving((*cafe(f"sqlite:///{Path(folder, f'{couriers}.db')}"), *OPTIONS)) as server:
         url = f"http://127.0.0.1:{server.worker_port}"
         with httpx.Client(base_url=url, timeout=60) as manager:

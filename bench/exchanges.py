@@ -1,10 +1,10 @@
 """The process in which exchanges are measured, those of the toolkit and those of its peers.
 
-Rule: what is compared is measured in short slices that take turns, in every order, so that each
-figure has neighbours of the same moment: the machine's speed can change twofold within a run.
+Rule: the sides of a comparison are measured in short slices that take turns, in every order, so
+that each figure has neighbours of the same moment: the machine's speed can change twofold in a run.
 
-What runs on one thread and never sleeps is timed by processor time, which does not pass while other
-programs have the core. Pykka's two threads wait for each other, so there it is wall time.
+Code that runs on one thread and never sleeps is timed by processor time, which does not pass while
+other programs have the core. Pykka's two threads wait for each other, so wall time is used there.
 Run as `python -m bench.exchanges hand|pykka SLICES` or
 `bare SLICES PROCESS`; prints `Rates`.
 """
@@ -61,9 +61,9 @@ async def compare(groups: Mapping[str, Mapping[str, Side]], slices: int, seconds
     times: dict[Side, int] = {}
     for sides in groups.values():
         for side in sides.values():
-            await side.rate(1_000)  # the interpreter specialises what is run often
+            await side.rate(1_000)  # the interpreter specialises code that runs often
             times[side] = int(await side.rate(1_000) * seconds)
-    # So that no slice has a garbage collection of all that was imported.
+    # So that no slice includes a garbage collection of all imported modules.
     gc.collect()
     gc.freeze()
     for what, sides in groups.items():
@@ -132,8 +132,8 @@ async def instrument_calls(counting: Counting) -> list[str]:
 async def compare_bare(slices: int, process: int) -> Rates:
     """Measure the toolkit with instruments switched off, without any, and against itself.
 
-    The copy that is made first in a process is a percent slower or faster throughout, so another is
-    first in the next process.
+    The copy that is made first in a process is a percent slower or faster throughout, so the next
+    process makes another one first.
     """
     first = process % len(COPIES)
     async with AsyncExitStack() as stack:

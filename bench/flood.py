@@ -1,16 +1,16 @@
 """Regulars under a flood: their orders per second while one address attacks.
 
 The attacker takes processor time wherever it floods. So the peer is the same shop while the same
-attacker floods a port that is not listened on: there each connect is refused at once, and the
-attacker spins. The shop, once it has banned the attacker, has the kernel drop its packets. An
-attacker that then waited for its own kernel's retries would leave the machine to the regulars, and
-flatter the shop. So it gives an attempt up after some milliseconds and makes the next, on as many
-sockets at once as keep it busy. The processor seconds that it used are printed for both: if they
-are alike it was the same attacker, and the difference that is left is the shop's cost.
+attacker floods a port on which nothing listens: each connect is refused at once, and the attacker
+spins. Once the shop has banned the attacker, the kernel drops its packets. An attacker that then
+waited for its own kernel's retries would leave the machine to the regulars, and flatter the shop.
+So it abandons an attempt after some milliseconds and makes the next, on as many sockets at once as
+keep it busy. The processor seconds that it used are printed for both: if they are alike, the attack
+was the same, and the remaining difference is the shop's cost.
 
 That includes the beginning, which costs the most: every round has a fresh shop, which must answer
-hundreds of requests before it may impose a ban. Shop and dead port are measured in turn, and every
-round begins with the other one.
+hundreds of requests before it may impose a ban. Shop and dead port are measured in turn, and each
+round begins with the one that came second in the last.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Where queues grow in a day that was played, from when to when.
+"""Finds the queues that grow in a simulated day, and when they begin and end.
 
-Baristas always have a queue while a group is there. So theirs grows where more work comes than they
-can do, and is gone when it is as short again as it was. At a machine a request stays for some
-milliseconds. A queue is there where it stays for a quarter of a second, or where the machine is
-busy all the time: Redis and PostgreSQL are then given larger batches, which cost less each, so
-their queue may grow no further; that is to be known, too, and `Queue.stay` says how bad it is.
+Baristas always have a queue while a group is there. So theirs counts as growing while more work
+comes than they can do, and has ended when it is as short as it was. At a machine a request stays
+for some milliseconds. It has a queue if a request stays for a quarter of a second, or if the
+machine is busy all the time: Redis and PostgreSQL then get larger batches, which cost less for each
+request, so their queue may grow no further. That is reported, too, with its `Queue.stay`.
 
-Rule: a queue grows for half an hour at least; what is shorter is chance.
+Rule: a queue grows for half an hour at least; a shorter one is chance.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Queue(NamedTuple):
     """Seconds after opening."""
     kind: Kind
     end: float | None
-    """When it is gone; None if that is not before the day ends."""
+    """When it has ended; None if it has not when the day ends."""
     stay: float
     """The mean stay of a request in the worst quarter of an hour, in seconds; at the baristas, of
     customers in the shop."""
@@ -46,8 +46,8 @@ def is_full(day: Day, kind: Kind, begin: float) -> bool:
 def find_queues(day: Day) -> list[Queue]:
     """Return each queue that grew, in the order in which they began.
 
-    Of those that begin in the same quarter of an hour, the machines' come first, by how long a
-    request stays: what is behind a full server is late, and not full.
+    Of those that begin in the same quarter of an hour, the machines' come first, the longest stay
+    first: a server behind a full one gets its work late, but is not full.
     """
     found = [queue for kind in Kind for queue in _queues_of(day, kind)]
     return sorted(found, key=lambda one: (one.begin, one.kind is Kind.BARISTA, -one.stay))
@@ -68,7 +68,7 @@ def _queues_of(day: Day, kind: Kind) -> Iterator[Queue]:
 
 
 def _is_longer(day: Day, kind: Kind, first: int, number: int) -> bool:
-    """Return whether the baristas have more to do than when their queue began to grow."""
+    """Return whether the baristas have more work waiting than when their queue began to grow."""
     waiting = day.accounts[kind].waiting
     return kind is Kind.BARISTA and waiting(number * QUARTER) > waiting(first * QUARTER)
 

@@ -19,7 +19,7 @@ from bench.wire import Client, request
 
 NOT_MODIFIED = 304
 PATH, ETAG = 3, 4
-"""Where they stand among the arguments."""
+"""Their positions among the arguments."""
 CONNECTIONS = 64
 WARM_SECONDS = 0.3
 

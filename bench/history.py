@@ -115,7 +115,7 @@ def starts(scale: Scale, *files: Path) -> list[tuple[float, float]]:
 
 
 def write_history(file: Path, orders: int) -> None:
-    """Write so many orders with all their events."""
+    """Write this many orders with all their events."""
     values = {"orders": orders, "began": time() - 86_000.0, "spread": SPREAD}
     steps = f"steps(step, action, before, after, seconds) AS (VALUES {STEPS})"
     with closing(sqlite3.connect(file)) as connection, connection:

@@ -4,19 +4,19 @@ A shop with all defaults runs in this process, on a database in a file, and one 
 Then a customer connects and sends a plain `POST /order/`, a barista sends `GET /start/` and
 `POST /finish/`, and the customer has the coffee. Between two steps the shop runs until it is idle.
 
-Counted are the functions of `actors/` and `cafe/` that are called meanwhile, in trio's thread and
-in the committer's, each once, and the modules that they are in. A function is what has a `def`:
-also a method, a property, a function in a function. A lambda or a comprehension belongs to the
-function around it. What a library makes (a dataclass's `__init__`) or runs (SQLAlchemy, FastAPI)
-is not counted, nor a value that is read but not called.
+The count has each function of `actors/` and `cafe/` that is called meanwhile, in trio's thread or
+in the committer's, once, and the modules that they are in. A function has a `def`: methods,
+properties and nested functions count. A lambda or a comprehension belongs to the function around
+it. Code that a library generates (a dataclass's `__init__`) or runs (SQLAlchemy, FastAPI) is not
+counted, nor a value that is read but not called.
 
-The figure with a target is for `POST /order/` until its coffee is there: what is called from its
-first byte until its order waits, and from `POST /finish/` until its answer is out, the Dispatcher's
-turns and the commits included. What the baristas' requests pass, each on its own connection, and
-the claim in between, make the second figure, and so does connecting.
+The figure with a target is for `POST /order/` until its coffee is there: the functions called from
+its first byte until its order waits, and from `POST /finish/` until its answer is sent, with the
+Dispatcher's turns and the commits. The second figure adds the connecting, the claim in between, and
+what the baristas' requests pass on their own connections.
 
 Rule: the figures are the same in each run. So several orders are followed, and a function counts
-if each of them passes it: what a timer calls in between does not.
+only if each of them passes it: a function that a timer calls in between does not.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class Step(StrEnum):
     CLAIM = "claim"
     """`GET /start/`, all of it."""
     FINISH = "finish"
-    """`POST /finish/`, as far as it is called on its own connection."""
+    """The part of `POST /finish/` that is called on its own connection."""
     HAND_OVER = "hand over"
-    """All else that is called from then on, until the customer's answer is out."""
+    """Everything else that is called from then on, until the customer's answer is sent."""
 
 
 OF_THE_REQUEST = frozenset({Step.PLACE, Step.HAND_OVER})
@@ -120,13 +120,13 @@ def function_of(code: CodeType) -> tuple[str, str] | None:
 
 
 def task_of_this_thread() -> trio.lowlevel.Task | None:
-    """Return the task that runs; None in the committer's thread, and between two tasks."""
+    """Return the running task; None in the committer's thread, and between two tasks."""
     return trio.lowlevel.current_task() if trio.lowlevel.in_trio_task() else None
 
 
 @contextmanager
 def tracing() -> Generator[Tracer]:
-    """Trace this thread, and those that are started within the block."""
+    """Trace this thread, and the threads that are started within the block."""
     tracer = Tracer()
     threading.setprofile(tracer)
     sys.setprofile(tracer)
@@ -145,7 +145,7 @@ async def idle() -> None:
 
 
 async def ask(stream: trio.SocketStream, method: str, path: str, content: bytes = b"") -> Any:
-    """Send a request; return what the JSON of its 200 says, None for a 204."""
+    """Send a request; return the decoded JSON of its 200, or None for a 204."""
     fields = f"Host: {ADDRESS}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}"
     await stream.send_all(f"{method} {path} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + content)
     received = b""
@@ -172,7 +172,7 @@ async def order(tracer: Tracer, client: int, barista: trio.SocketStream) -> list
         nursery.start_soon(ask, customer, "POST", "/order/", b'{"name": "Ada"}')
         await idle()
         tracer.step = Step.CLAIM
-        # Where the machine is busy, the commit may not be done: that is an answer without an order.
+        # On a busy machine the commit may not be done yet: then the answer has no order.
         while (claim := await ask(barista, "GET", "/start/?barista=Bo")) is None:
             await idle()
         await idle()
@@ -185,7 +185,7 @@ async def order(tracer: Tracer, client: int, barista: trio.SocketStream) -> list
 
 
 def all_tasks() -> set[trio.lowlevel.Task]:
-    """Return the tasks that there are."""
+    """Return all tasks of this run of trio."""
     found: set[trio.lowlevel.Task] = set()
     left: Iterable[trio.lowlevel.Task | None] = [trio.lowlevel.current_root_task()]
     while left := {task for task in left if task is not None}:
@@ -221,13 +221,13 @@ async def follow(tracer: Tracer, folder: str) -> list[Hop]:
 
 
 def port_in(line: str) -> int:
-    """Return the port that a line of the shop's announcement names."""
+    """Return the port in a line of the shop's announcement."""
     ports = [urlsplit(word).port for word in line.split() if word.startswith("http://")]
     return next(port for port in ports if port is not None)
 
 
 def trace_order() -> list[Hop]:
-    """Return what an order passes; the log goes to where nobody reads it."""
+    """Return what an order passes; the log is discarded."""
     with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
         stderr, sys.stderr = sys.stderr, nowhere
         try:
@@ -255,7 +255,7 @@ def print_by_module(hops: Iterable[Hop]) -> None:
 
 
 def main() -> None:
-    """Print both figures, and the list if it is wanted."""
+    """Print both figures, and with `--list` the functions."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.hops", description="Count the functions that one order passes."
     )

@@ -1,7 +1,7 @@
 """The time from a barista's `POST /finish/` to the customer's 200, with 200 waiting.
 
-Ten baristas brew for 150 to 300 ms each, the scenario two hundred times faster, so that the server
-has other work but is not flooded. Both times are taken by one clock, in the load.
+Ten baristas brew for 150 to 300 ms each, two hundred times faster than in the scenario, so that the
+server has other work but is not flooded. One clock, in the load, measures both times.
 """
 
 from __future__ import annotations

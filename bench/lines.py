@@ -1,8 +1,8 @@
-"""The cost of a line of the log: on the console, compared with JSON.
+"""The cost of a line of the log: in the console's format, compared with JSON.
 
-Rule: both are written as the café writes them, through `cafe.operations.logs` inside of trio's
-loop, ten lines a pass, the line of a request that was answered; to /dev/null, so that no disk is
-measured. The slices take turns in one process and are measured in processor time.
+Rule: both are written as the café writes them, through `cafe.operations.logs` inside trio's loop,
+ten lines a pass, the line of an answered request; to /dev/null, so that no disk is measured. The
+slices take turns in one process and are measured in processor time.
 Run as `python -m bench.lines SLICES`; prints microseconds a line as JSON.
 """
 
@@ -74,7 +74,7 @@ async def write(log: structlog.stdlib.BoundLogger) -> None:
 
 
 def main(slices: int) -> None:
-    """Measure so many slices of each, and print the medians."""
+    """Measure this many slices of each, and print the medians."""
     costs: dict[Form, list[float]] = {form: [] for form in FORMS}
     for order in islice(cycle(permutations(FORMS)), slices):
         for form in order:

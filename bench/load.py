@@ -40,15 +40,15 @@ class Plan:
     customers: int = 200
     baristas: int = 20
     warm: float = 0.0
-    """Seconds before the measured ones; `warm` is printed when they have passed."""
+    """Seconds of warm-up before the measurement; `warm` is printed when they have passed."""
     seconds: float = HOUR
     orders: int = 10**9
     pace: float = 0.0
     """Orders a second by all customers together, evenly spaced; 0: each orders without a pause."""
     start: str = "/start/"
-    """Where baristas ask for an order; with `?wait=N` they need not ask again and again."""
+    """Where baristas ask for an order; with `?wait=N` the request waits for one."""
     asks: float = 0.0
-    """How often all baristas together ask for an order, a second, evenly spaced; 0: as they can."""
+    """Requests for an order by all baristas together, a second, evenly spaced; 0: no limit."""
     brew: tuple[float, float] = (0.0, 0.0)
     """Each coffee takes a time between these, in seconds."""
     others: tuple[tuple[int, int], ...] = ()
@@ -73,7 +73,7 @@ def address_of_barista(number: int) -> str:
 
 
 def turns_of(number: int, of: int, per_second: float) -> Iterator[float]:
-    """Yield the times of the turns of one of `of` who share a rate; 0: always now."""
+    """Yield the times of the turns of one of `of` clients that share a rate; 0: always now."""
     if not per_second:
         return repeat(0.0)
     return count(perf_counter() + number / per_second, of / per_second)
@@ -97,7 +97,7 @@ class Run:
         self.ended = False
 
     async def customer(self, number: int, orders: int, until: float) -> None:
-        """Order again and again, until a time or until all together have placed so many."""
+        """Order again and again, until a time or until all together have placed `orders`."""
         client = Client(self.ports[number % len(self.ports)][0], address_of(number))
         turns = turns_of(number, self.plan.customers, self.plan.pace)
         while self.tally.placed < orders and perf_counter() < until:

@@ -1,13 +1,13 @@
 """Look-ups of unknown ids: how long a regular's order takes while strangers guess.
 
 Ten addresses ask for orders, finish orders, or use keys that do not exist, at a rate that the
-limits would let pass. What the café looks up in its database for them may not delay the regulars.
+limits would allow. The café's look-ups in its database for them may not delay the regulars.
 The peer is the same café while as many ask `GET /queue`, which needs no look-up. A random key
 places an order, and that costs more than any look-up; so its peer is as many orders without a key,
-and fewer of both, which the baristas serve as they come.
+and the rate of both is lower, so that the baristas serve them as they come.
 
-What counts is a regular's median wait for a whole order, with baristas whose requests wait for one,
-so that only the shop's own work is in it. Both databases are measured: on PostgreSQL each look-up
+The figure is a regular's median wait for a whole order, with baristas whose requests wait for one,
+so that it has only the shop's own work. Both databases are measured: on PostgreSQL each look-up
 is a round trip. A café that does not keep up with the rate has missed its target, whatever the
 wait.
 """
@@ -39,12 +39,12 @@ NAMES = {
     "key": "orders by random keys",
 }
 NO_LIMITS = ("--limit-requests", "1000000", "--limit-waiting", "1000000", "--ban-after", "1000000")
-"""So that every look-up is answered, also those that the limits would refuse after a while."""
+"""So that every look-up is answered, even if the limits would refuse it after a while."""
 PLAN = {"customers": 10, "pace": 50.0, "baristas": 5, "start": "/start/?wait=1", "strangers": True}
 
 
 class Probed(NamedTuple):
-    """What a round showed, or the medians of all."""
+    """The figures of a round, or the medians of all rounds."""
 
     wait: float
     """Milliseconds that a regular's order took, their median."""

@@ -1,8 +1,8 @@
 """Memory: at rest, and after orders have come and gone.
 
-At rest is right after the ports have opened, with all defaults, as the system reports it (VmRSS).
-Orders that are gone may leave nothing: so the café after some thousand orders is the peer of the
-café after a quarter more. `bench/parked.py` measures the orders that stay.
+At rest means right after the ports have opened, with all defaults, as the system reports it
+(VmRSS). Completed orders may leave nothing: so the café after some thousand orders is the peer of
+the café after a quarter more. `bench/parked.py` measures the orders that stay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MIB = 1024**2
 MOST_AT_REST = 80.0
 MOST_SECONDS = 100.0
 MOST_GROWTH = 1.02
-"""Python takes memory a MiB at a time: one step more in 80 MiB is not growth, two are."""
+"""Python allocates a MiB at a time: one more in 80 MiB is not growth, two are."""
 
 
 def measure(scale: Scale) -> list[Row]:

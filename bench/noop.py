@@ -18,7 +18,7 @@ from bench.report import Row, Scale, at_least, at_most, progress
 
 LEAST = 0.85
 MOST_COST = 1.3
-"""Of what trio can reach, with an application that costs next to nothing."""
+"""The targets against bare trio, with an application that costs almost nothing."""
 OURS = "door"
 BARE = "bare"
 PEERS = {

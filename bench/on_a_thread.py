@@ -1,7 +1,7 @@
 """The toolkit's best-known peer: Pykka's actor, which has a thread of its own.
 
-Rule: it is asked from trio's thread, which blocks meanwhile, so nothing else of ours runs while it
-is measured; while others are measured its thread sleeps.
+Rule: trio's thread asks it and blocks meanwhile, so nothing else of ours runs while it is measured;
+while others are measured, its thread sleeps.
 
 Pykka has two speeds. If the system runs both threads on one core, an ask costs two switches; on two
 cores each has to wake the other core first, which takes three times as long. The scheduler changes
@@ -28,7 +28,7 @@ class Add:
 
 
 class Counter(pykka.ThreadingActor):
-    """An actor that does next to nothing."""
+    """An actor that does almost nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def on_core(core: int) -> Generator[None]:
 
 @contextmanager
 def counting_on_a_thread(cores: int | None = None) -> Generator[Work]:
-    """Run Pykka's actor; yield a function that asks it so many times in a row.
+    """Run Pykka's actor; yield a function that asks it a given number of times in a row.
 
     With a number of cores, 1 or 2, its thread and the caller's are pinned to them; with None the
     scheduler decides.

@@ -1,8 +1,8 @@
 """Full orders per second: order, start and finish over keep-alive connections.
 
-200 customers and 20 baristas without a pause. The café, with actors, limits, logs and metrics, in
-memory only and with its ledger in a file, against the same three routes as a plain dictionary of
-events, and against what keeps the same promises the usual way.
+200 customers and 20 baristas without a pause. The café has actors, limits, logs and metrics, and is
+measured in memory only and with its ledger in a file: against the same three routes as a plain
+dictionary of events, and against a server with similar promises that is made the usual way.
 """
 
 from __future__ import annotations

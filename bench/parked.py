@@ -2,9 +2,9 @@
 
 A parked order is a customer's open connection, its request and its place in the queue, all in the
 server's resident memory. As many as the queue takes are parked, claimed, and then finished at once
-by 500 baristas, each over a connection of its own, one finish after the other. What counts is the
+by 500 baristas, each over a connection of its own, one finish after the other. The figure is the
 time from *sending* the last `POST /finish/` until the last customer has received the 200, so that
-work that the server has put off until then is in it. Both times are taken by the load's clock.
+it includes work that the server has deferred until then. The load's clock measures both times.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Crowd(NamedTuple):
     """The figures of one crowd of parked customers."""
 
     kib: float
-    """What each adds to the memory of a warm server."""
+    """The memory that each order adds to a warm server."""
     tail: float
     """Seconds from the last finish to the last 200."""
     serving: float

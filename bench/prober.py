@@ -1,7 +1,8 @@
 """The prober: ten addresses that send one kind of request at a steady rate, for a bounded time.
 
-Rule: the rate is kept as long as answers come in time, each address over a few connections; a late
-one sends at once. Waits for a line before it begins; prints the number of requests. Run as
+Rule: the rate is kept as long as answers come in time, each address over a few connections; a
+connection that is late sends at once. Waits for a line before it begins; prints the number of
+requests. Run as
 `python -m bench.prober KIND CLIENT_PORT WORKER_PORT PER_SECOND SECONDS`.
 """
 

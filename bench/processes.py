@@ -1,7 +1,8 @@
 """The processes of a benchmark: the servers measured, the load, the attacker.
 
 Rule: each is a process of its own, held by its handle, stopped on every way out and killed after a
-time limit. So what is measured shares no interpreter with what measures it, and no process is left.
+time limit. So the measured code shares no interpreter with the measuring code, and no process is
+left.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ def processor_seconds(pid: int) -> float:
 def serving(
     argv: tuple[str, ...], errors: int | IO[str] = subprocess.DEVNULL, folder: Path = ROOT
 ) -> Generator[Server]:
-    """Run one of the servers; its log is written, to /dev/null by default."""
+    """Run one of the servers; its log is written to /dev/null by default."""
     with program(*argv, most_seconds=1_200, errors=errors, folder=folder) as started:
         ports: dict[str, int] = {}
         while ports.keys() != {"client", "worker"}:

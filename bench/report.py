@@ -1,6 +1,7 @@
-"""What a benchmark gives: rows of one table, each a ratio and what became of its target.
+"""The result of a benchmark: rows of one table, each a ratio and whether it meets its target.
 
-Rule: the ratio is always the café's figure by the peer's, so a reader knows which way is which.
+Rule: the ratio is always the café's figure divided by the peer's, so its direction is never in
+doubt.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How long and how often things are measured."""
+    """The sizes, durations and numbers of rounds of the measurements."""
 
     rounds: int = 5
     seconds: float = 3.0

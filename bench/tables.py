@@ -2,14 +2,14 @@
 
 The peer is the same café with a hundredth of the tables; each table has a hundred bookings on both
 sides. Tables and bookings are written by plain SQL, into the tables that the café itself has made.
-Of a table's bookings sixty are past; forty come, one every other day, and half of them are accepted
-and half requested. A guest looks for a table at a time for which half of all tables are taken.
+Of a table's bookings sixty are past; forty are to come, one every other day, half of them accepted
+and half requested. A guest looks for a table at a time for which half of all tables are booked.
 
-Both sides answer with as many tables. The first page holds four of many that fit, so the search
-ends early. The only table of its type is the last by number, so all are passed on the way to it.
+Both sides answer with the same number of tables. The first page has four of many that fit, so the
+search ends early. The only table of its type is the last by number, so the search passes all.
 
 The figure is the server's processor time, to which other work on the machine adds nothing. The
-least of the rounds is compared, as noise only adds to it.
+minimum of the rounds is compared, because noise only adds to it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ FOLLOWED: Final = tuple(
 
 
 class Figures(NamedTuple):
-    """What one café showed in a round, or the least of all: microseconds for a request."""
+    """The figures of one café in a round, or the minima of all: microseconds for a request."""
 
     page: float
     rare: float
@@ -120,7 +120,7 @@ class House:
         )
 
     def _cost(self, wanted: Mapping[str, Any], found: int) -> float:
-        """Return the microseconds of processor time of a look that finds so many tables."""
+        """Return the microseconds of processor time of a search that finds this many tables."""
         self._server.settle()
         before = self._server.processor_seconds()
         for _, number in zip(range(LOOKS), self._numbers, strict=False):
@@ -136,7 +136,7 @@ class House:
 
 
 def text_of(at: float) -> str:
-    """Return a time as the café takes it."""
+    """Return a time in the café's format."""
     return datetime.fromtimestamp(at, UTC).isoformat()
 
 
@@ -146,7 +146,7 @@ def next_midnight() -> float:
 
 
 def write_tables(file: Path, tables: int, midnight: float) -> None:
-    """Write so many tables, a hundred bookings of each, and their events."""
+    """Write this many tables, a hundred bookings of each, and their events."""
     values = {
         "tables": tables,
         "each": EACH,
@@ -162,7 +162,7 @@ def write_tables(file: Path, tables: int, midnight: float) -> None:
 
 @contextmanager
 def house(folder: str, tables: int) -> Generator[House]:
-    """Start a café with so many tables."""
+    """Start a café with this many tables."""
     file, midnight = Path(folder, f"{tables}.db"), next_midnight()
     url = make_ledger(file)
     write_tables(file, tables, midnight)

@@ -16,7 +16,7 @@ from bench.wire import Answer
 
 
 class WrongAnswerError(Exception):
-    """A server gave a wrong answer: its figures are worth nothing."""
+    """A server gave a wrong answer: its figures do not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Result:
     tail: float
     """Seconds from sending the very last `POST /finish/` to the very last 200 of a customer."""
     serving: float
-    """Seconds from sending the first one to the same."""
+    """Seconds from sending the first `POST /finish/` to the same."""
     start_p99: float = nan
-    """Of the time from asking for an order to having it, in seconds."""
+    """The 99th percentile of the time from asking for an order to having it, in seconds."""
 
     @property
     def per_second(self) -> float:
@@ -94,7 +94,7 @@ class Tally:
             raise WrongAnswerError("an order was finished that was never placed")
 
     def result(self, begin: float, end: float) -> Result:
-        """Return the figures of what was collected from `begin` to `end`, or to the last order."""
+        """Return the figures of the orders collected from `begin` to `end` or the last order."""
         inside = {order_id: at for order_id, at in self.collected_at.items() if begin <= at < end}
         last = max(inside.values(), default=end)
         delays = [at - self.finished_at[order_id] for order_id, at in inside.items()]

@@ -1,10 +1,11 @@
-"""Virtual time for simulations: processes that wait, servers that work, and what gathers for them.
+"""Virtual time for simulations: processes that wait, servers that work, and batches for them.
 
-A process is a generator. It yields when it goes on: a time, or a place that keeps it until then.
-A loop runs the processes in the order of their times.
+A process is a generator. It yields the time at which it goes on, or a place that keeps it until
+then. A loop runs the processes in the order of their times.
 
-Rule: a server takes work in the order in which it comes and its time is known as it comes; so a
-visit is one event, and nothing is counted twice: work that came is work done and work that waits.
+Rule: a server does work in the order in which it arrives, and the time of the work is known at its
+arrival. So a visit is one event, and nothing is counted twice: the work that arrived is the work
+done and the work that waits.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from itertools import count
 from typing import Protocol, TypeAlias
 
 MINUTE = 60.0
-"""What is counted is counted by minutes."""
+"""Everything is counted by the minute."""
 
 
 class Place(Protocol):
-    """Where a process waits until something lets it go on."""
+    """A place where a process waits until it is resumed."""
 
     def keep(self, process: Process) -> None:
         """Keep a process."""
@@ -40,15 +41,15 @@ class Loop:
         self._numbers = count()
 
     def at(self, time: float, process: Process) -> None:
-        """Let a process go on at a time; those of one time in the order of these calls."""
+        """Resume a process at a time; those of the same time in the order of these calls."""
         heappush(self._events, (time, next(self._numbers), process))
 
     def start(self, process: Process) -> None:
-        """Let a process go on now."""
+        """Resume a process now."""
         self.at(self.now, process)
 
     def run(self, until: float) -> None:
-        """Run what happens before a time."""
+        """Run all processes that are due before a time."""
         events = self._events
         while events and events[0][0] < until:
             self.now, _, process = heappop(events)
@@ -77,12 +78,12 @@ class ByMinute(defaultdict[int, float]):
 
 @dataclass(slots=True)
 class Account:
-    """What all servers of one kind did."""
+    """The work of all servers of one kind."""
 
     capacity: float
     """Seconds of work in a second."""
     rest: float = 0.0
-    """The share of their time that they have for nothing of this simulation."""
+    """The share of their time that is used for other work than this simulation's."""
     came: ByMinute = field(default_factory=ByMinute)
     """Seconds of work."""
     done: ByMinute = field(default_factory=ByMinute)
@@ -97,11 +98,11 @@ class Account:
         return self.rest + self.done.between(begin, end) / (self.capacity * (end - begin))
 
     def asked(self, begin: float, end: float) -> float:
-        """Return the same of the work that came: more than 1 is more than they can do."""
+        """Return the same of the work that arrived: more than 1 is more than they can do."""
         return self.rest + self.came.between(begin, end) / (self.capacity * (end - begin))
 
     def waiting(self, time: float) -> float:
-        """Return the seconds of work that came before a time, and were not done."""
+        """Return the seconds of work that arrived before a time and were not done by then."""
         return self.came.between(0, time) - self.done.between(0, time)
 
     def stay(self, begin: float, end: float) -> float:
@@ -115,19 +116,19 @@ class Account:
 
 
 class Server:
-    """One server, which works in the order in which work comes."""
+    """One server, which does work in the order in which it arrives."""
 
     __slots__ = ("_account", "_free_at", "_loop", "_speed")
 
     def __init__(self, loop: Loop, account: Account, capacity: float) -> None:
-        """Be one of those in `account`, with this part of their capacity."""
+        """Make one of the servers in `account`, with this part of their capacity."""
         self._loop = loop
         self._account = account
         self._speed = capacity * (1.0 - account.rest)
         self._free_at = 0.0
 
     def work(self, seconds: float) -> float:
-        """Take work; return when it is done."""
+        """Add work; return the time at which it will be done."""
         now, account = self._loop.now, self._account
         self._free_at = max(now, self._free_at) + seconds / self._speed
         account.came.add(now, seconds)
@@ -191,7 +192,7 @@ class Gathering:
 
 
 class Parking:
-    """Where processes wait until one is let go on, the first one first."""
+    """A place where processes wait until they are released, in the order of their arrival."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -202,6 +203,6 @@ class Parking:
         self._kept.append(process)
 
     def release(self) -> None:
-        """Let one go on, if there is any."""
+        """Resume the first process, if there is one."""
         if self._kept:
             self._loop.start(self._kept.popleft())

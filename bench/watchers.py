@@ -1,8 +1,8 @@
 """Boards: connections that follow `GET /events`, and drop what they read.
 
 Runs as a process of its own: `python -m bench.watchers PORT BOARDS`. It prints `open` once each
-board has got its first state, follows until a line comes in, and then prints `Watched` as JSON. It
-is cheap: one thread on epoll, and nothing is parsed; a browser would do that on another machine.
+board has got its first state, follows until it reads a line, and then prints `Watched` as JSON. It
+is cheap: one thread on epoll, and nothing is parsed; browsers would parse it on other machines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PIECE: Final = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What the boards have got since they were open."""
+    """What the boards have received since they were open."""
 
     pieces: int
     """Of all boards together."""
@@ -53,7 +53,7 @@ def connect(port: int, number: int) -> socket.socket:
 
 
 def main() -> None:
-    """Follow until a line comes in, and print what came; exit with code 1 if a board is closed."""
+    """Follow until a line is read, and print the counts; exit with code 1 if a board is closed."""
     raise_limit()
     port, boards = map(int, sys.argv[1:])
     try:
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def follow(opened: dict[int, socket.socket]) -> Watched:
-    """Read and drop until a line comes in."""
+    """Read and drop data until a line is read."""
     pieces = dict.fromkeys(opened, 0)
     buffer, stdin = bytearray(PIECE), sys.stdin.fileno()
     with select.epoll() as epoll:

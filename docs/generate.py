@@ -3,9 +3,9 @@
 python -m docs.generate            writes them
 python -m docs.generate --check    writes nothing, and exits with 1 if a page would change
 
-Rule: a generated part stands between two comments, which say what makes it. It is made from what
-the code says of itself: the docstrings of packages, the fields of the settings, the tables of
-states, and what prints a command's figures.
+Rule: a generated part is between two comments, which name its generator. It is made from the code
+itself: the docstrings of packages, the fields of the settings, the tables of states, and the
+functions that print a command's figures.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def generated(page: str) -> str:
 
 
 def pages() -> list[Path]:
-    """Return the pages that have a part that is generated, or could."""
+    """Return the pages that have generated parts, or could have."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

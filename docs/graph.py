@@ -45,7 +45,7 @@ def functions() -> Counter[str]:
 
 
 def cell(row: int, column: int, imports: int) -> str:
-    """Return what stands in a row for the floor of a column."""
+    """Return the cell of a row for the floor of a column."""
     if row == column:
         return "·"
     upward = "!" if column > row and imports else ""
@@ -53,7 +53,7 @@ def cell(row: int, column: int, imports: int) -> str:
 
 
 def lines(graph: Counter[tuple[str, str]]) -> list[str]:
-    """Return the graph, row by row, and what it comes to."""
+    """Return the graph, row by row, and its totals."""
     files, defs, up = modules(), functions(), len(upward(graph))
     width = max(map(len, FLOORS))
     numbers = range(len(FLOORS))

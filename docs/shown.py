@@ -1,7 +1,7 @@
 """The outputs that the pages show: figures that were measured once, as the commands print them.
 
-Rule: a figure is data here, and everything else is made by what prints it in the command, so a
-shown output has the form that the command has now.
+Rule: a figure is data here, and the command's own code prints everything else, so a shown output
+has the form that the command has now.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How many examples chance gets: five by `make quick`, few by `make test`, many by `make sweep`.
+"""The number of Hypothesis's examples: five in `make quick`, few in `make test`, many in a sweep.
 
-The one rule: a test says how many it is worth in CI, and Hypothesis's profile says which share of
-them it gets. tests/conftest.py makes the profiles; `--hypothesis-profile=` chooses one.
+The one rule: a test sets its number of examples in CI, and Hypothesis's profile sets the share of
+them that it gets. tests/conftest.py makes the profiles; `--hypothesis-profile=` chooses one.
 """
 
 from __future__ import annotations
@@ -25,5 +25,5 @@ def make_profiles() -> None:
 
 
 def examples(worth: int) -> int:
-    """Return how many of so many examples a test gets now."""
+    """Return how many of its examples a test gets under the current profile."""
     return max(1, worth * settings().max_examples // EXAMPLES["ci"])

@@ -1,7 +1,7 @@
-"""What the tests of docs/extending.md share: the blocks of the page, and its actor done wrong.
+"""Helpers of the tests of docs/extending.md: the page's blocks, and its actor with mistakes.
 
-Rule: a block of diff is applied as it stands, so a reader who follows the page gets what the tests
-get.
+Rule: a block of diff is applied unchanged, so a reader who follows the page gets the same files as
+the tests.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def blocks(*languages: str) -> list[Block]:
 
 
 def change(text: str, diff: str) -> str:
-    """Apply a diff without line numbers; what a hunk changes must stand in the text just once.
+    """Apply a diff without line numbers; the lines that a hunk changes must be in the text once.
 
-    A hunk that only adds lines changes nothing where the text has had all of them: a reader who
-    has followed the page still has tests that pass.
+    A hunk that only adds lines changes nothing if the text has all of them already, so that the
+    tests of a reader who has followed the page still pass.
     """
     before = set(text.splitlines(keepends=True))
     for hunk in diff.split(GAP):
@@ -55,7 +55,7 @@ def change(text: str, diff: str) -> str:
 
 
 class Workshop:
-    """Makes modules of the Jukebox that have something wrong in the place of something right."""
+    """Makes modules of the Jukebox in which a right part is replaced by a wrong one."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "wrong_jukebox.py"

@@ -1,7 +1,7 @@
 """What the modules of `actors/` and `cafe/` import, read from their sources.
 
-Rule: nothing is imported to be looked at: the syntax trees tell. The tests of the floors and the
-graph of the rooms (`docs/graph.py`) read the same.
+Rule: no module is imported for this; the syntax trees are read. The tests of the floors and the
+graph of the rooms (`docs/graph.py`) use the same functions.
 """
 
 from __future__ import annotations

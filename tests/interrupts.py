@@ -1,7 +1,7 @@
 """Ctrl-C ends a run of the tests: a plugin of pytest.
 
-Rule: a KeyboardInterrupt reaches pytest as itself. In a trio test a nursery puts it into a group,
-which pytest takes for a failure of that test, and goes on to the next. And it ends the run soon:
+Rule: a KeyboardInterrupt reaches pytest as itself. In a trio test a nursery wraps it in a group,
+which pytest treats as a failure of that test, and goes on to the next. And it ends the run soon:
 pytest would first spend a quarter of a second in each process on a traceback that it does not show.
 """
 
@@ -15,7 +15,7 @@ import pytest
 
 @contextmanager
 def interruptible() -> Generator[None]:
-    """Raise KeyboardInterrupt in the place of a group that holds one."""
+    """Raise KeyboardInterrupt instead of a group that contains one."""
     try:
         yield
     except BaseExceptionGroup as group:
@@ -44,5 +44,5 @@ def pytest_runtest_teardown() -> Generator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """Keep of the traceback where the run was interrupted: that is all that is shown of it."""
+    """Keep only the place of the interrupt in the traceback: the rest is not shown."""
     excinfo.traceback = excinfo.traceback[-1:]

@@ -1,9 +1,9 @@
 """`--quick`: the tests to run while working, in under a minute on two cores.
 
-Rule: what is left out is told by what a test uses, so that there is no list to keep: tests that
-start a process, run the command line (which opens a shop for each command) or use PostgreSQL. What
-a test uses is read from its fixtures, its parameters and what its module has imported. Of a table
-of cases the first ones are run; and the marks `once` and `slow` leave a test out.
+Rule: a test is left out because of what it uses, so that there is no list to keep: it starts a
+process, runs the command line (which opens a shop for each command) or uses PostgreSQL. That is
+read from its fixtures, its parameters and the imports of its module. Of a table of cases the first
+ones are run; and the marks `once` and `slow` leave a test out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 from tests.cafe.ledger import postgres
 
 CASES = 2
-"""How many of a table, which has thousands: the first is the usual one."""
+"""The number of cases of a table, which may have thousands: the first is the usual one."""
 COMMAND_LINE = "tests.cafe.cli.running"
 POSTGRESQL = frozenset({"postgres", "postgresql", "postgresql_server", "shared_url"})
 """Fixtures, and the parameter of others that stands for it."""
@@ -33,7 +33,7 @@ def add_option(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what is quick; the rest counts as deselected."""
+    """Keep the quick tests; the others count as deselected."""
     starting: dict[ModuleType, bool] = {}
     cases: Counter[str] = Counter()
     kept: list[pytest.Item] = []
@@ -61,7 +61,7 @@ def of_all_cases(item: pytest.Item) -> str:
 
 
 def is_quick(item: pytest.Item, starting: dict[ModuleType, bool]) -> bool:
-    """Tell whether a test is; `starting` keeps what is known of its module."""
+    """Return whether a test is quick; `starting` caches the answer for its module."""
     if not isinstance(item, pytest.Function):
         return True
     if item.get_closest_marker("once") or item.get_closest_marker("slow"):
@@ -78,7 +78,7 @@ def is_quick(item: pytest.Item, starting: dict[ModuleType, bool]) -> bool:
 
 
 def starts_processes(module: ModuleType) -> bool:
-    """Tell whether a module imports `subprocess`, or a helper from a module that does."""
+    """Return whether a module imports `subprocess`, or a helper from a module that does."""
     imported = list(vars(module).values())
     origins = {getattr(one, "__module__", None) for one in imported}
     helpers = [sys.modules[name] for name in origins if name in sys.modules and is_helper(name)]
@@ -90,5 +90,5 @@ def starts_processes(module: ModuleType) -> bool:
 
 
 def is_helper(name: str) -> bool:
-    """Tell whether it is one of the tests' modules; PostgreSQL's is left out by its fixtures."""
+    """Return whether it is one of the tests' modules, but not PostgreSQL's (see POSTGRESQL)."""
     return name.startswith("tests.") and name != postgres.__name__

@@ -1,7 +1,7 @@
 """What the docs show is what the code does.
 
-Rule: a block of Python in a page stands below a comment that names a file, and is that file, or
-"in part" some lines of it. A block of text below "printed by" is what the file prints.
+Rule: a block of Python in a page is below a comment that names a file, and is equal to that file,
+or, "in part", to some lines of it. A block of text below "printed by" is the file's output.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
 def is_from_its_file(block: Block) -> bool:
-    """Say whether a block of Python is the file that its comment names, or the part it says."""
+    """Return whether a block of Python is the file that its comment names, or a part of it."""
     comment = SHOWN.fullmatch(block.comment)
     if comment is None or not (ROOT / comment[1]).is_file():
         return False

@@ -1,7 +1,7 @@
-"""The table of docs/extending.md: what the toolkit says when something is wrong.
+"""The table of errors in docs/extending.md, and the mistakes that cause them.
 
-Rule: each text of the table is provoked here, by the mistake that its row names, in the page's own
-actor. Of a type checker only the line and the error's code are compared.
+Rule: each text of the table is caused here, by the mistake in its row, in the page's own actor. Of
+a type checker's message only the line and the code are compared.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SCENARIOS: dict[str, Scenario] = {}
 
 
 def says(text: str) -> Callable[[Scenario], Scenario]:
-    """Register what has to be said."""
+    """Register a message that has to appear."""
 
     def register(scenario: Scenario) -> Scenario:
         SCENARIOS[text] = scenario

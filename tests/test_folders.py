@@ -1,7 +1,7 @@
-"""Tests keep to temporary folders: a shop that is open on the current one's `cafe.db` stays alone.
+"""Tests use temporary folders: a shop that is open on `cafe.db` in the current one is undisturbed.
 
-Rule: the tests run here start shops in each way in which tests do: as a process of its own, and by
-the command line in the process of the test.
+Rule: the tests that are run here start shops in both ways: as a process of its own, and by the
+command line in the process of the test.
 """
 
 from __future__ import annotations

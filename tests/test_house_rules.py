@@ -1,6 +1,6 @@
 """The rules for every file: one idea a module, plain words, and no path of one machine.
 
-Rule: read from the files themselves; nothing is imported to be looked at.
+Rule: the files themselves are read; nothing is imported for this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The floors of the house: which room may import which, held against the sources.
+"""The floors of the house: which room may import which, compared with the sources.
 
 Rule: the floors are a list here, not what a module happens to import. A room imports from itself
 and from the rooms below it, so no two rooms import each other. `make graph` prints what they

@@ -56,7 +56,7 @@ def files() -> set[str]:
 
 
 def is_there(name: str, files: set[str]) -> bool:
-    """Say whether a file or a folder is there, or would be with an example moved to `cafe/`."""
+    """Return whether a file or folder exists, or would with an example moved to `cafe/`."""
     moved = re.sub(r"^(tests/)?cafe/", "docs/examples/", name)
     return name in files or moved in files or any(file.endswith(f"/{name}") for file in files)
 
@@ -169,7 +169,7 @@ class Route(NamedTuple):
     path: str
 
     def serves(self, method: str, path: str) -> bool:
-        """Say whether a request reaches it; every route takes HEAD and OPTIONS, or says so."""
+        """Return whether a request reaches it; HEAD and OPTIONS reach every route."""
         pattern = re.sub(r"\{\w+\}", "[^/]+", self.path.rstrip("/"))
         return bool(re.fullmatch(pattern, path.rstrip("/"))) and method in {
             self.method,

@@ -1,4 +1,4 @@
-"""What `--quick` leaves out is told by what a test uses."""
+"""`--quick` leaves tests out because of what they use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""PrometheusInstrument: every actor's mailbox, handling time and counts, as Prometheus wants them.
+"""PrometheusInstrument: every actor's mailbox, handling time and counts, as Prometheus metrics.
 
-The one rule: a message costs two looks at the clock, and no lock. What an actor counts itself is
-not counted again here: it is asked for when Prometheus asks.
+The one rule: a message costs two readings of the clock, and no lock. What an actor counts itself is
+not counted again here: it is read at each scrape.
 """
 
 from bisect import bisect_left
@@ -25,7 +25,7 @@ from actors.ref import Ref
 from actors.system import System
 
 BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-"""In seconds: from a plain handler that does next to nothing to an async one that waits."""
+"""In seconds: from a plain handler that does almost nothing to an async one that waits."""
 
 COUNTERS = {
     "handled": "Messages handled.",
@@ -44,19 +44,20 @@ class PrometheusInstrument(Instrument, Collector):
         async with open_system(instruments=[instrument]) as system:
             instrument.watch(system)
 
-    With the prefix "actor" it gives the gauge `actor_queued`, the counters `actor_handled_total`,
-    `_refused_total`, `_skipped_total`, `_crashed_total` and `_restarts_total`, which mean what they
-    mean in ActorStatistics, and the histogram `actor_handling_seconds`: from the start of a handler
-    to its end, however it ended; an async one's waiting included. The label `actor` is its name.
+    With the prefix "actor" the metrics are the gauge `actor_queued`, the counters
+    `actor_handled_total`, `_refused_total`, `_skipped_total`, `_crashed_total` and
+    `_restarts_total`, with the meanings of ActorStatistics, and the histogram
+    `actor_handling_seconds`: the time from the start of a handler to its end, with the waits of an
+    async one. The label `actor` is the actor's name.
 
-    Only running actors are shown, each as some twenty series. So a thousand actors with names of
+    Only running actors are exported, each as some twenty series. So a thousand actors with names of
     their own are twenty thousand series, and Prometheus keeps a series for as long as it keeps
-    data. One that has stopped is not shown any longer, and nothing here remembers it; what it did
-    since the last scrape is lost. A new one of the same name starts at zero, which Prometheus takes
-    for a restart. So `named` chooses actors by name: leave out those that come and go.
+    data. An actor that has stopped is forgotten; what it did since the last scrape is lost. A new
+    one of the same name starts at zero, which Prometheus treats as a restart. So `named` chooses
+    actors by name: leave out those that come and go.
 
-    The clock gives seconds; `buckets` are upper bounds of them, ascending. Figures are read without
-    a lock, so those that are asked for in another thread may be of slightly different moments.
+    The clock returns seconds; `buckets` are upper bounds of them, ascending. Figures are read
+    without a lock, so a scrape in another thread may mix slightly different moments.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class PrometheusInstrument(Instrument, Collector):
         self._system: System | None = None
 
     def watch(self, system: System) -> None:
-        """Show all actors of the system, also those that have had no message yet."""
+        """Export all actors of the system, even those that have had no message yet."""
         self._system = system
 
     def started(self, actor: Ref[Any], message: Message[Any, Any]) -> None:  # noqa: ARG002
@@ -93,7 +94,7 @@ class PrometheusInstrument(Instrument, Collector):
         handling.times[bisect_left(self._buckets, seconds)] += 1
 
     def collect(self) -> Iterator[Metric]:
-        """Give the metrics at this moment; prometheus_client calls this."""
+        """Yield the metrics at this moment; prometheus_client calls this."""
         prefix, labels = self._prefix, ("actor",)
         queued = GaugeMetricFamily(f"{prefix}_queued", "Messages queued.", labels=labels)
         counters = {
@@ -118,7 +119,7 @@ class PrometheusInstrument(Instrument, Collector):
         # Not items(), which would notice a change by another thread, and raise.
         for weak in self._seen.keyrefs():
             ref = weak()
-            # A Ref is in a ring with what is behind it, so it outlives the actor for a while.
+            # A Ref is in a reference cycle with its cell, so it outlives the actor for a while.
             if ref is not None and (actor := ref.statistics()).state != "stopped":
                 shown[actor.name] = actor, self._seen[ref]
         return [one for name, one in shown.items() if self._named(name)]
@@ -133,10 +134,10 @@ class Handling:
         self.began = 0.0
         self.total = 0.0
         self._bounds = bounds
-        # For each bucket, and at last for what is longer than all of them.
+        # One count for each bucket, and a last one for longer times.
         self.times = [0] * (len(bounds) + 1)
 
     def cumulated(self) -> list[tuple[str, float]]:
-        """Give each bucket's upper bound, and how many took no longer."""
+        """Return each bucket's upper bound, and how many messages took no longer."""
         names = [*map(str, self._bounds), "+Inf"]
         return list(zip(names, accumulate(self.times), strict=True))

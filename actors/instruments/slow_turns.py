@@ -1,6 +1,6 @@
-"""SlowTurns: a line of log for each turn that blocked all other tasks for too long.
+"""SlowTurns: logs a line for each turn that blocked all other tasks for too long.
 
-The one rule: the content of a message is not logged, for it may be secret; only its type is.
+The one rule: only the type of a message is logged, since its content may be secret.
 """
 
 import logging
@@ -16,19 +16,19 @@ _LOG = logging.getLogger("actors")
 
 
 class SlowTurns(Instrument):
-    """Logs a warning for each plain or deferred handler that took more than so many seconds.
+    """Logs a warning for each plain or deferred handler that took more than `seconds`.
 
-    While such a handler runs nothing else does: no actor, no connection, no timer. That is worth a
-    warning, and only other code can cure it. An async handler may wait for long, and meanwhile
-    others run; so it is never logged, not even for what it computes between two waits. A timer's
-    callback is never seen. One of `on_abandoned` counts as a part of the handler that it was
-    requested in, if it was in one: it ran right behind that.
+    While such a handler runs, nothing else does: no actor, no connection, no timer. Only a change
+    of its code helps. An async handler may wait for long while others run, so it is never logged,
+    not even for what it computes between two waits. A timer's callback is never seen. A callback of
+    `on_abandoned` counts as a part of the handler that it was requested in, if there was one: it
+    ran right after that.
 
-    Each slow turn is logged, there is no limit to the rate. None is needed: these turns run one
-    after the other, so a second has at most as many lines as turns of `seconds` fit into it.
+    The rate of the log needs no limit: these turns run one after the other, so a second has at most
+    as many lines as turns of `seconds` fit into it.
 
-    The clock gives seconds, and should run on while the process does not: for its callers a turn is
-    as slow if the machine was busy.
+    The clock returns seconds, and should go on while the process is suspended: a turn is as slow
+    for its callers if the machine was busy.
     """
 
     def __init__(self, seconds: float = 0.1, *, clock: Callable[[], float] = perf_counter) -> None:

@@ -18,34 +18,34 @@
 
 **Many schedules.** trio runs tasks that are ready at the same time in a random order, so a race may
 hide for months. An async test marked `@pytest.mark.schedules` is run under 3 orders, each drawn
-from a seed, with fresh fixtures each time; `schedules(20)` under 20. It stays one test. A failure
-ends its sweep and names the seed, `[schedule 17]`, with which it can be run again:
+from a seed, with fresh fixtures each time; with `schedules(20)`, under 20. It is still one test. A
+failure ends its sweep and names the seed, `[schedule 17]`, with which it can be run again:
 
     pytest --schedule=17 tests/test_card.py::test_two_tills_may_stamp_at_once
 
-`pytestmark = pytest.mark.schedules` in a module marks all of its async tests. The marker goes
+`pytestmark = pytest.mark.schedules` in a module marks all of its async tests. The marker works
 together with `parametrize` and with async fixtures. `pytest --schedules=N` sets another number for
-all that are marked: 1 while you type, 500 for the night.
+all marked tests: 1 while you edit, 500 overnight.
 
 **Virtual time.** A swept test has a clock of its own, which starts at 0 and advances only when
-every task is blocked; then it jumps to the next deadline. So `await trio.sleep(60)` lets
-a minute pass at once, and all that is due in it happens; `trio.current_time()` tells the seconds.
-A task that waits for a thread or a real socket waits like any other, and time jumps past it: keep
-both out of swept tests (`trio.testing.memory_stream_pair` stands in for a socket).
+every task is blocked; then it jumps to the next deadline. So `await trio.sleep(60)` lets a minute
+pass at once, with all that is due in it; `trio.current_time()` returns the seconds. A task that
+waits for a thread or a real socket counts as blocked, and time jumps past it: keep both out of
+swept tests (`trio.testing.memory_stream_pair` stands in for a socket).
 
 **Waiting without sleeping.** `await settle()` returns when every other task is blocked; no time has
 passed.
 
-**A ref without an actor.** A `Probe(Card)` is a `Ref[Card]` that records what it is sent, and plays
-scripted answers or those that the test gives by hand.
+**A ref without an actor.** A `Probe(Card)` is a `Ref[Card]` that records the messages it is sent,
+and answers from a script or as the test tells it to.
 
 **A forgotten handler.** `assert_handles_all(Card, loyalty.card)` fails if `Card` has no handler for
-one of its messages. Type checkers do not see that; an ask does, but only when it is made.
+one of its messages. Type checkers do not see that; an ask raises, but only when it is made.
 
-The marker and the option belong to a plugin of pytest (actors.testing.plugin) that comes with this
-package; there is nothing to switch on. It needs pytest-trio, which runs the tests and their async
-fixtures, and works with its `trio_mode` and without. A test with a loop of its own, as hypothesis
-has one, cannot be marked: it calls `run_seeded`.
+The marker and the options belong to a pytest plugin (actors.testing.plugin) that is installed with
+this package and needs no configuration. It needs pytest-trio, which runs the tests and their async
+fixtures, and works with and without its `trio_mode`. A test that runs its function in a loop of its
+own, as hypothesis does, cannot be marked: it calls `run_seeded`.
 """
 
 import re
@@ -66,9 +66,9 @@ __all__ = ["Probe", "assert_handles_all", "run_seeded", "settle"]
 async def settle() -> None:
     """Return when every other task is blocked, without any time passing.
 
-    Under the sweep's virtual time, what is due later (a sleep, a timer, a deadline) stays due;
+    Under the sweep's virtual time, sleeps, timers and deadlines that are due later stay due;
     `await trio.sleep(seconds)` lets that time pass. A task that waits for a thread or a socket
-    counts as blocked: settle does not wait for what will arrive there.
+    counts as blocked: settle does not wait for its result.
     """
     await trio.testing.wait_all_tasks_blocked()
 
@@ -77,8 +77,8 @@ def assert_handles_all(actor: type[Actor], *modules: ModuleType) -> None:
     """Raise AssertionError unless the actor has a handler for each of its messages in the modules.
 
     Its messages are those defined there that name it, or a base class of it, as the owner: by the
-    class or in quotes. A message that others derive from counts only by those. Modules that define
-    no message of the actor's are an AssertionError too, for the check would be empty.
+    class or in quotes. A message that others there derive from does not count itself. Also raises
+    AssertionError if the modules define no message of the actor, since the check would be empty.
     """
     names = {base.__name__ for base in actor.__mro__} - {base.__name__ for base in Actor.__mro__}
     found = [kind for module in modules for kind in messages_in(module) if owners(kind) & names]
@@ -91,7 +91,7 @@ def assert_handles_all(actor: type[Actor], *modules: ModuleType) -> None:
 
 
 def messages_in(module: ModuleType) -> list[type[Message[Any, Any]]]:
-    """Return the messages that a module defines, without those that others there derive from."""
+    """Return the messages that a module defines, except those that others there derive from."""
     found: list[Any] = [one for one in vars(module).values() if isinstance(one, type)]
     own = [one for one in found if Message in one.__mro__ and one.__module__ == module.__name__]
     bases = {base for one in own for base in one.__mro__[1:]}
@@ -104,7 +104,7 @@ def owners(message: type[Message[Any, Any]]) -> set[str]:
 
 
 def declared_owners(kind: type[Any], arguments: tuple[Any, ...]) -> Iterator[Any]:
-    """Yield what a message class declares as its owner, if its type parameters are these."""
+    """Yield what a message class declares as its owner, given its type arguments."""
     given = dict(zip(getattr(kind, "__parameters__", ()), arguments, strict=False))
     for base in vars(kind).get("__orig_bases__", kind.__bases__):
         if Message not in getattr(get_origin(base) or base, "__mro__", ()):
@@ -130,5 +130,5 @@ def names_in(owner: Any) -> set[str]:
 
 
 def is_handled(actor: type[Actor], message: type[Message[Any, Any]]) -> bool:
-    """Tell whether an actor has a handler for a message, or for a base of it."""
+    """Return whether an actor has a handler for a message, or for a base of it."""
     return any(base in actor.__actor_handlers__ for base in message.__mro__)

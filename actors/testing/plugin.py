@@ -1,17 +1,17 @@
 """The schedule sweep as a plugin of pytest: the marker `schedules`, and options for the seeds.
 
-The one rule: a swept test is one item, and pytest-trio runs it; this only says how often, and in
-which order trio runs its tasks. For each seed pytest sets the item up, calls it and tears it down,
-so that no fixture is used twice. A mark `trio(run=...)`, pytest-trio's own way to be given a
-runner, gives the seed to trio. The reports of the seeds become one: that of the first that fails,
-which names its seed and ends the sweep, or that of the last.
+The one rule: a swept test is one item, and pytest-trio runs it; this module only sets how often,
+and in which order trio runs its tasks. For each seed pytest sets the item up, calls it and tears it
+down, so that no fixture is used twice. A mark `trio(run=...)`, with which pytest-trio accepts a
+runner, passes the seed to trio. One report is kept: that of the first seed that fails, which is
+named and ends the sweep, or else that of the last seed.
 
-An item a seed would be simpler. But pytest would collect each of them, and a collection of many
-thousands takes longer than running them under a few schedules.
+One item for each seed would be simpler. But pytest would collect each of them, and a collection of
+many thousands takes longer than running the tests under a few schedules.
 
 pytest finds this module by the package's entry point and imports it, and with it all of `actors`,
-before a plugin could start to measure coverage. `coverage run -m pytest` starts earlier, so the
-lines that run on import count with it; `pytest --cov` would miss them.
+before a plugin can start to measure coverage. `coverage run -m pytest` starts earlier, so it counts
+the lines that run on import; `pytest --cov` would miss them.
 """
 
 import shlex
@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 import trio
 
-# Private names of pytest's: there is no public way to run an item again. pytest supports this one
-# for pytest-rerunfailures, and says so in `runtestprotocol`.
+# Private names of pytest: there is no public way to run an item again. pytest keeps this one for
+# pytest-rerunfailures, as a comment in `runtestprotocol` says.
 from _pytest._code.code import ExceptionRepr
 from _pytest.runner import runtestprotocol
 
@@ -34,7 +34,7 @@ COUNT = 3
 
 
 class Sweep:
-    """The seeds that an item is run under, and the one that it is run under now."""
+    """The seeds that an item is run under, and the current one."""
 
     __slots__ = ("seed", "seeds")
 
@@ -49,7 +49,7 @@ class Sweep:
         clock: trio.abc.Clock | None = None,
         instruments: Sequence[trio.abc.Instrument] = (),
     ) -> object:
-        """Run an async function under the present seed, as pytest-trio calls a runner."""
+        """Run an async function under the current seed; pytest-trio calls this as its runner."""
         return run_seeded(self.seed, test, clock=clock, instruments=instruments)
 
 
@@ -100,14 +100,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Refuse what cannot be swept while tests are collected."""
+    """Fail the collection of a marked test that cannot be swept."""
     marker = sweeping(metafunc.definition)
     if marker is not None and (why_not := obstacle(metafunc, marker)):
         pytest.fail(f"{metafunc.definition.nodeid} cannot be swept: {why_not}", pytrace=False)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give a swept test its seeds, and the runner that puts them to use."""
+    """Give a swept test its seeds, and the runner that uses them."""
     if not isinstance(item, pytest.Function) or (marker := sweeping(item)) is None:
         return
     alone = item.config.getoption("schedule")
@@ -136,14 +136,14 @@ def run_each(
     """Run an item under each seed until one fails, and return the reports of one of them.
 
     These are the reports of the seed that failed, or else of the last that was skipped or failed
-    as expected, or else of the last. Their durations are those of all seeds together.
+    as expected, or else of the last. Their durations are the sums over all seeds.
     """
     shown: Sequence[pytest.TestReport] = ()
     durations = dict.fromkeys(("setup", "call", "teardown"), 0.0)
     sections = 0
     for seed in sweep.seeds:
         sweep.seed = seed
-        # What the last seed ran on: pytest makes both again when they are not there.
+        # The last seed's instance and method: pytest makes both again when they are missing.
         vars(item).pop("_instance", None)
         vars(item).pop("_obj", None)
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
@@ -168,7 +168,7 @@ def badness(reports: Sequence[pytest.TestReport]) -> int:
 
 
 def name_seed(report: pytest.TestReport, seed: int) -> None:
-    """Say in a report of a failure under which schedule it was, and how to run that one alone."""
+    """Add to the report of a failure its schedule, and the command that runs that one alone."""
     again = f"pytest {shlex.quote(report.nodeid)} --schedule={seed}"
     said = f"This was under schedule {seed}. To run it alone: {again}"
     if not isinstance(report.longrepr, ExceptionRepr):  # `pytest.fail(..., pytrace=False)`
@@ -191,7 +191,7 @@ def sweeping(test: pytest.Function) -> pytest.Mark | None:
 
 
 def obstacle(metafunc: pytest.Metafunc, marker: pytest.Mark) -> str | None:
-    """Say why a marked test cannot be swept, if it cannot."""
+    """Return why a marked test cannot be swept; None if it can."""
     test = metafunc.function
     if not iscoroutinefunction(written(test)):
         return "it is not async, so there is no schedule to sweep"
@@ -209,19 +209,19 @@ def obstacle(metafunc: pytest.Metafunc, marker: pytest.Mark) -> str | None:
 
 
 def written(test: Callable[..., object]) -> Callable[..., object]:
-    """Return the function as it was written, also if hypothesis put a plain one around it."""
+    """Return the test function as written, without hypothesis's wrapper if it has one."""
     around: Any = getattr(test, "hypothesis", None)
     return around.inner_test if around else test
 
 
 def counted(count: int = COUNT) -> int:
-    """Return the number of schedules that a marker asks for, by being called as the marker was."""
+    """Return the number of schedules in a marker, whose arguments it takes; or raise TypeError."""
     if type(count) is not int or count < 1:  # isinstance would take True for 1
         raise TypeError
     return count
 
 
 def has_pytest_trio(config: pytest.Config) -> bool:
-    """Say whether pytest-trio is installed and not switched off."""
+    """Return whether pytest-trio is installed and not switched off."""
     plugins: list[Any] = [plugin for _, plugin in config.pluginmanager.list_name_plugin()]
     return any(getattr(plugin, "__name__", "") == "pytest_trio.plugin" for plugin in plugins)

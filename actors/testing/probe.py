@@ -1,7 +1,7 @@
-"""Probe: a ref without an actor behind it, that records what it is sent and plays scripted answers.
+"""Probe: a ref without an actor, which records its messages and answers from a script.
 
-The one rule: a sender cannot tell a probe from an actor that takes every message at once and keeps
-its reply. So the types are the same, other actors' messages are refused in the same way, a
+The one rule: a sender cannot tell a probe from an actor that handles every message at once and
+keeps its reply. So the types are the same, other actors' messages raise the same ActorError, a
 cancelled ask has the same exact outcome, and an asker waits in the same `Envelope`.
 """
 
@@ -28,19 +28,19 @@ M = TypeVar("M", bound=Message[Any, Any])
 
 
 class Probe(Ref[A]):
-    """A `Ref[A]` for tests, to be handed to code that wants to ask or tell an `A`.
+    """A `Ref[A]` for tests, to be passed to code that asks or tells an `A`.
 
     An ask gets the next answer of the script, or else waits for `reply` or `fail`. A tell is
-    recorded and never waits. A probe is outside of any system. With a `mailbox` it is full while
-    it holds so many messages that `next` has not returned, at 0 always; only `tell_nowait` is
-    refused then. `answer`, `next`, `reply`, `fail`, `received` and `unasked` are for the test; the
-    rest is a Ref's.
+    recorded and never waits. A probe belongs to no system. With a `mailbox` it is full while it
+    holds that many messages that `next` has not returned (0: always); then only `tell_nowait` and
+    `post` raise MailboxFull. `answer`, `next`, `reply`, `fail`, `received` and `unasked` are for
+    the test; the rest is a Ref's.
     """
 
     def __init__(
         self, actor: type[A], *, name: str | None = None, mailbox: int = sys.maxsize
     ) -> None:
-        # Not the constructor of Ref, which wants a Cell: all that reads one is overridden here.
+        # Not the constructor of Ref, which needs a Cell: every method that reads it is overridden.
         self._name = name or actor.__name__
         self._handlers = actor.__actor_handlers__
         self._mailbox = mailbox
@@ -49,8 +49,8 @@ class Probe(Ref[A]):
         self._unseen: list[Message[A, Any]] = []
         # The tasks that wait in `next`, first come first served, and for which kind.
         self._waiters: dict[trio.lowlevel.Task, type[Message[Any, Any]]] = {}
-        # What was not answered yet, by the identity of the message: equal messages are not the same
-        # one, and the same one may be sent twice. Those in `_received` keep the identities taken.
+        # Unanswered asks, by the identity of the message: equal messages are not the same one, and
+        # the same one may be sent twice. `_received` keeps them alive, so no identity is reused.
         self._open: dict[int, list[Envelope]] = {}
         self._refused = 0
         self._stopped = trio.Event()
@@ -80,7 +80,7 @@ class Probe(Ref[A]):
             answer = await trio.lowlevel.wait_task_rescheduled(envelope.abort)
         else:
             self._record(asked)
-            # Shielded, for the answer is given.
+            # Shielded, because the answer is used up.
             await trio.lowlevel.cancel_shielded_checkpoint()
             answer = scripted.unwrap()
         return answer
@@ -161,19 +161,19 @@ class Probe(Ref[A]):
         )
 
     def __kind__(self, message: Message[Any, Any]) -> Kind:
-        """Return what kind of handler an `A` has for a message; instruments ask."""
+        """Return what kind of handler an `A` has for a message, for instruments."""
         return self._handlers[type(message)].kind
 
     @property
     def name(self) -> str:
-        """The name in its errors and statistics; that of the actor's class, if not given."""
+        """The name in its errors and statistics; by default that of the actor's class."""
         return self._name
 
     def answer(self, kind: type[Message[A, R]], *answers: R | Exception) -> None:
         """Script the answers to the next asks of a kind, one each; an Exception is raised.
 
-        An ask of a subtype counts, and first uses up what is scripted for the subtype. A tell uses
-        up nothing. An ask that waits already goes on waiting for its `reply`. Raises ActorError if
+        An ask of a subtype uses them too, after those that are scripted for the subtype. A tell
+        uses none. An ask that waits already goes on waiting for its `reply`. Raises ActorError if
         an `A` has no handler for the kind.
         """
         self._check_kind(kind)
@@ -183,8 +183,8 @@ class Probe(Ref[A]):
     async def next(self, kind: type[M]) -> M:
         """Return the oldest message of a kind, or its subtypes, that no `next` has returned yet.
 
-        Waits for one if need be; several tasks that wait are served in turn. Raises ActorError if
-        an `A` has no handler for the kind, ActorStopped if there is none and will be none.
+        Waits for one if there is none; waiting tasks are served in turn. Raises ActorError if an
+        `A` has no handler for the kind, ActorStopped if there is none and the probe has stopped.
         """
         self._check_kind(kind)
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -207,7 +207,7 @@ class Probe(Ref[A]):
     def reply(self, message: Message[A, R], answer: R) -> bool:
         """Answer an ask that waits; return whether the asker gets it, as `Reply.send` does.
 
-        Raises ActorError if the message was answered already, or has not come this way. If the very
+        Raises ActorError if the message was answered already, or was not received. If the very
         same object was sent several times, each reply answers one, those that still wait first.
         """
         return self._settle(message, outcome.Value(answer))
@@ -225,7 +225,7 @@ class Probe(Ref[A]):
 
     @property
     def unasked(self) -> tuple[tuple[type[Message[A, Any]], object], ...]:
-        """The scripted answers that no ask has got yet, each with its kind."""
+        """The scripted answers that no ask has used yet, each with its kind."""
         return tuple((kind, answer) for kind, rest in self._script.items() for answer in rest)
 
     @property
@@ -242,7 +242,7 @@ class Probe(Ref[A]):
             _ = self._handlers[kind]
 
     def _scripted(self, kind: type[Message[A, Any]]) -> Outcome | None:
-        """Take the next answer of the script for a kind, the nearest first, as handlers are."""
+        """Remove and return the next scripted answer for a kind, or for its nearest base."""
         for base in kind.__mro__:
             if script := self._script.get(base):
                 answer = script.popleft()

@@ -1,8 +1,8 @@
-"""Schedules: one order, out of many, in which trio could run its tasks, drawn from a seed.
+"""Schedules: an order in which trio could run its tasks, drawn from a seed.
 
 The one rule: trio's private names for this are used here and nowhere else, and only while a sweep
-runs. pytest imports this module in every project that has the package: should trio move the names,
-that must hurt swept tests alone.
+runs. pytest imports this module in every project that has the package: if trio moves the names,
+only swept tests may fail.
 """
 # ruff: noqa: SLF001 - trio's own tests seed its scheduler through the same names
 
@@ -25,8 +25,8 @@ def run_seeded(
 ) -> R:
     """Run an async function by `trio.run`, in virtual time, with the order of tasks from a seed.
 
-    A test that is marked `schedules` needs no call of this. It is for a test that has a loop of
-    its own, one of hypothesis for instance:
+    A test that is marked `schedules` does not need this. It is for a test that runs its function in
+    a loop of its own, for instance with hypothesis:
 
         @given(st.integers(0, 999), st.lists(st.integers()))
         def test_any_sum(seed: int, numbers: list[int]) -> None:
@@ -34,11 +34,11 @@ def run_seeded(
 
             run_seeded(seed, adds_up)
 
-    Returns or raises what the function does, and leaves trio's scheduler as it was before. Time is
-    that of `clock`: seconds which pass at once, as soon as all tasks wait, unless another is given.
+    Returns or raises what the function does, and leaves trio's scheduler as it was before. Without
+    a `clock`, time is virtual: it jumps to the next deadline as soon as all tasks wait.
 
-    The same seed gives the same order, but for what trio does not order: deadlines at the very same
-    time. So sweep wide rather than trust one seed.
+    The same seed gives the same order, except of deadlines at the very same time, which trio does
+    not order. So sweep many seeds rather than trust one.
     """
     run: Any = import_module("trio._core._run")
     before = run._ALLOW_DETERMINISTIC_SCHEDULING, run._r.getstate()

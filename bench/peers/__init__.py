@@ -1,1 +1,1 @@
-"""What the café is measured against."""
+"""The servers that the café is measured against."""

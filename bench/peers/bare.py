@@ -1,10 +1,10 @@
 """The peer: trio's bare `serve_tcp` with httptools, the application called in place.
 
-Rule: the fastest plausible thing that one would write by hand. Parser callbacks make the scope, the
-connection's own task runs the application, one `send_all` takes head and body. That comes when the
-application has returned: a task that yields inside of a FastAPI application pays for each of its
-frames, a third of the whole request. Nothing is hardened: no deadlines, no limits, no disconnects,
-no pipelining, no streaming, no shutdown.
+Rule: the fastest plausible server that one would write by hand. Parser callbacks make the scope,
+the connection's own task runs the application, and one `send_all` sends head and body. It is called
+after the application has returned: a task that yields inside a FastAPI application pays for each of
+its frames, a third of the whole request. Nothing is hardened: no deadlines, no limits, no
+disconnects, no pipelining, no streaming, no shutdown.
 """
 
 from __future__ import annotations

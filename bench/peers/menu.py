@@ -1,7 +1,7 @@
 """The menu's route, and beside it a route that does nothing, in one application.
 
-Rule: both are plain routes on the café's connection, and nothing else of the café is around them:
-so no layer that both have in common makes them look alike.
+Rule: both are plain routes on the café's connection, without the rest of the café: so no layer that
+both have in common makes them look alike.
 Run as `python -m bench.peers.menu`; prints its addresses as the café does.
 """
 

@@ -1,7 +1,7 @@
 """A route that does nothing, on the café's connection and on its peers.
 
-Rule: the application is the same on every server, and nothing of the café is around it but the
-server: no actors, limits, logs, metrics.
+Rule: the application is the same on every server, and of the café only the server is used: no
+actors, limits, logs or metrics.
 Run as `python -m bench.peers.noop SERVER APPLICATION`; prints its addresses as the café does.
 """
 

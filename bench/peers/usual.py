@@ -1,16 +1,16 @@
-"""The peer made the usual way: what the café promises, from the libraries that most would take.
+"""The peer made the usual way: the same routes, from the libraries that most would use.
 
-Rule: it is what a competent engineer would hand in, and it is set up to win. FastAPI on uvicorn
+Rule: it is what a competent engineer would deliver, and it is set up to win. FastAPI on uvicorn
 with uvloop and httptools; orders are rows in SQLite (WAL, synchronous FULL), each transition a
 committed transaction of SQLAlchemy in a thread; slowapi limits the order route, prometheus_client
 counts and times each request, uvicorn writes its access log. Customers wait on an `asyncio.Event`.
 
-What the café has beyond this costs the peer nothing: events beside the orders, a hand-over that is
-committed, leases, bans, bounded waiting, customers who hang up, orders that survive a restart.
+It does not pay for what only the café has: events beside the orders, a committed hand-over, leases,
+bans, bounded waiting, customers who disconnect, orders that survive a restart.
 
 SQLite has one writer at a time, and a commit waits for the disk. So three threads share the work:
-one commits while the others prepare, and what waits for a thread does so in the event loop. This
-was faster than one thread, and than the 40 that FastAPI has for `def` endpoints.
+one commits while the others prepare, and requests wait for a thread in the event loop. This was
+faster than one thread, and than the 40 that FastAPI has for `def` endpoints.
 Run as `python -m bench.peers.usual FILE`; prints its addresses as the café does.
 """
 

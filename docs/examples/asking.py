@@ -22,7 +22,7 @@ class Sell(Message["Till", int]):
 
 
 class NotOnTheList(Refusal):
-    """There is no price for that."""
+    """The list has no price for that."""
 
 
 class PriceList(Actor):
@@ -33,7 +33,7 @@ class PriceList(Actor):
 
     @Price.handler
     def price(self, message: Price) -> int:
-        """Look it up."""
+        """Return the price; refuse a drink that is not on the list."""
         if message.drink not in self.prices:
             raise NotOnTheList(message.drink)
         return self.prices[message.drink]
@@ -55,7 +55,7 @@ class Till(Actor):
 
 
 async def main() -> None:
-    """Sell two drinks, of which there is one."""
+    """Sell a drink that is on the list, and one that is not."""
     async with open_system() as system:
         prices = await system.start(PriceList)
         till = await system.start(lambda: Till(prices))

@@ -28,7 +28,7 @@ class Waiting(Message["Counter", int]):
 
 @dataclass(frozen=True, slots=True)
 class Share(Message["Counter", int]):
-    """Answered with what each of so many would get."""
+    """Answered with the share of each, if the total is divided among that many."""
 
     among: int
 
@@ -70,10 +70,10 @@ class Counter(Actor):
 
     @Waiting.handler
     def count_waiting(self, _message: Waiting) -> int:
-        """Count them."""
+        """Return the number of kept replies."""
         return len(self.waiting)
 
     @Share.handler
     def share(self, message: Share) -> int:
-        """Divide; a defect, for zero is not handled."""
+        """Divide the total; zero is not handled, which is a defect."""
         return self.total // message.among

@@ -1,4 +1,4 @@
-"""Crash an actor: the asker gets the cause, and the next message a new instance."""
+"""Crash an actor: the asker gets the cause, and a new instance handles the next message."""
 
 import trio
 

@@ -9,30 +9,30 @@ from actors import Actor, Deadlock, Message, Ref, open_system
 
 @dataclass(frozen=True, slots=True)
 class Pass(Message["Neighbour", str]):
-    """Passed on to the next, and answered with its answer."""
+    """Passed on to the next neighbour, and answered with its answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meet(Message["Neighbour", None]):
-    """Introduces the next."""
+    """Introduces the next neighbour."""
 
     neighbour: Ref["Neighbour"]
 
 
 class Neighbour(Actor):
-    """Passes on what it is asked."""
+    """Passes each message on to the next neighbour."""
 
     def __init__(self) -> None:
         self.next: Ref[Neighbour] | None = None
 
     @Meet.handler
     def meet(self, message: Meet) -> None:
-        """Set the next."""
+        """Set the next neighbour."""
         self.next = message.neighbour
 
     @Pass.handler
     async def pass_on(self, message: Pass) -> str:
-        """Ask the next, which may be waiting for this one."""
+        """Ask the next neighbour, which may be waiting for this one."""
         if self.next is None:
             return "none is next"
         try:
@@ -42,7 +42,7 @@ class Neighbour(Actor):
 
 
 async def main() -> None:
-    """Let two ask each other."""
+    """Let two neighbours ask each other."""
     async with open_system() as system:
         ann = await system.start(Neighbour, name="ann")
         bob = await system.start(Neighbour, name="bob")

@@ -25,7 +25,7 @@ class Fetched(Message["Library", None]):
 
 
 class Library(Actor):
-    """Fetches each page once, however many want to read it."""
+    """Fetches each page once, however many asks there are for it."""
 
     def __init__(self, nursery: trio.Nursery, own: Callable[[], Ref["Library"]]) -> None:
         self.nursery = nursery

@@ -9,7 +9,7 @@ from actors import Actor, ActorCrashed, Message, open_system
 
 @dataclass(frozen=True, slots=True)
 class Average(Message["Accounts", int]):
-    """Answered with the mean of the last so many amounts."""
+    """Answered with the mean of that many amounts, the last ones."""
 
     last: int
 
@@ -22,7 +22,7 @@ class Accounts(Actor):
 
     @Average.handler
     def average(self, message: Average) -> int:
-        """Divide; a request for the last 0 is a crash."""
+        """Divide the sum; asking for the last 0 crashes the actor."""
         return sum(self.amounts[-message.last :]) // message.last
 
 
@@ -33,7 +33,7 @@ class Database:
         self.back_at = trio.current_time()
 
     def leave_for(self, seconds: float) -> None:
-        """Answer nothing for so many seconds."""
+        """Answer nothing for that many seconds."""
         self.back_at = trio.current_time() + seconds
 
     async def read(self) -> list[int]:

@@ -33,7 +33,7 @@ from docs.examples.music.department import open_music, reach_music
 
 
 async def open_extended(house: House) -> tuple[Offer, ...]:
-    """Open the departments of the house, and music after them: it asks the Dispatcher."""
+    """Open the departments of the house, and then music, which asks the Dispatcher."""
     offers = await open_departments(house)
     [orders] = [offer for offer in offers if isinstance(offer, OrdersOffer)]
     music = await open_music(house, dispatcher=orders.dispatcher)
@@ -41,7 +41,7 @@ async def open_extended(house: House) -> tuple[Offer, ...]:
 
 
 async def reach_extended(front: Front) -> tuple[Offer, ...]:
-    """Reach all of them in the house, for a front."""
+    """Offer all of them at a front, whose routes ask the house."""
     return *await reach_departments(front), reach_music(front)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 TOLERANCE = 300.0
-"""Seconds that a notification may be old: an older one may be a replay of another's."""
+"""The greatest age of a notification, in seconds: an older one may be a replayed copy."""
 
 
 def is_genuine(
     secret: str, headers: Mapping[str, str], body: bytes, now: float | None = None
 ) -> bool:
-    """Return whether a request was signed with the secret, a short time ago.
+    """Return whether a request was signed with the secret, and within the tolerance.
 
     `headers` has names in lower case, and `body` is as it was received, byte for byte.
     """

@@ -7,7 +7,7 @@ from docs.examples.counter import Add, Counter, Reach, Waiting
 
 
 async def celebrate(counter: Ref[Counter], goal: int) -> None:
-    """Say when the goal is reached."""
+    """Print a line when the goal is reached."""
     total = await counter.ask(Reach(goal))
     print("reached:", total)
 

@@ -1,4 +1,4 @@
-"""Members: actors of one kind, in groups, that keep one journal of what happens to them."""
+"""Members: actors of one kind, in groups, that record what happens to them in one journal."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def nothing(_member: object = None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Say(Message["Member", str]):
-    """Answered with the text, and which instance says it."""
+    """Answered with the text, and the number of the instance."""
 
     text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Do(Message["Member", None]):
-    """Does something with the member, as a turn."""
+    """Calls a function with the member, as a turn."""
 
     what: Callable[[Member], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Keep(Message["Member", None]):
-    """Kept for ever; something is done with the member when the ask is cancelled."""
+    """Kept for ever; calls a function with the member when the ask is cancelled."""
 
     on_abandoned: Callable[[Member], None] = nothing
 

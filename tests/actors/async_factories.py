@@ -1,4 +1,4 @@
-"""Async factories of members, which wait for whatever a test sets."""
+"""Async factories of members, which wait for a function that a test sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class AsyncFactories:
 
     def __init__(self, members: MembersInSystem) -> None:
         self.members = members
-        # What the factories wait for, by name of member; the others do not wait at all.
+        # The functions that factories wait for, by name of member; other factories do not wait.
         self.waits: dict[str, Callable[[], Awaitable[object]]] = {}
 
     async def start(self, names: str, group: System, restart: Restart = UNLIMITED) -> None:
@@ -36,7 +36,7 @@ class AsyncFactories:
 
 
 async def clean_up(seconds: float) -> None:
-    """Wait until cancelled, and then for so many seconds that cannot be cancelled."""
+    """Wait until cancelled, and then for this many seconds under a shield."""
     try:
         await trio.sleep_forever()
     finally:
@@ -44,7 +44,7 @@ async def clean_up(seconds: float) -> None:
 
 
 async def shielded(seconds: float) -> None:
-    """Wait for so many seconds that cannot be cancelled."""
+    """Wait for this many seconds under a shield."""
     with trio.CancelScope(shield=True):
         await trio.sleep(seconds)
 

@@ -14,7 +14,7 @@ from tests.actors.counter import Boom
 
 @dataclass(frozen=True, slots=True)
 class Do(Message["Clock", None]):
-    """Does something with the clock, as a turn."""
+    """Calls a function with the clock, as a turn."""
 
     what: Callable[[Clock], object]
 

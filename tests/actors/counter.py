@@ -31,7 +31,7 @@ class Reach(Message["Counter", int]):
 
 @dataclass(frozen=True, slots=True)
 class Nap(Message["Counter", str]):
-    """Answered by an async handler, after so many seconds."""
+    """Answered by an async handler, after this many seconds."""
 
     seconds: float
     cleanup: float = 0
@@ -63,11 +63,11 @@ class No(Refusal):
 
 
 class Boom(Exception):  # noqa: N818 - a crash, on purpose
-    """What Crash raises."""
+    """The exception that Crash raises."""
 
 
 class Counter(Actor):
-    """Adds up, and keeps a journal of what happens to it."""
+    """Adds up, and records what happens to it in a journal."""
 
     def __init__(self, journal: list[str] | None = None) -> None:
         self.journal: list[str] = [] if journal is None else journal

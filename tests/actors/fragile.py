@@ -17,7 +17,7 @@ class Hold(Message["Fragile", None]):
 
 @dataclass(frozen=True, slots=True)
 class Work(Message["Fragile", None]):
-    """Takes ten seconds, and one to unwind."""
+    """Handled for ten seconds; one second to unwind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Break(Message["Faulty", None]):
 
 @dataclass
 class Faulty(Actor):
-    """Fails to start as often as its faults say, one after the other."""
+    """Raises its faults, one at each start, and starts when none is left."""
 
     faults: list[str] = field(default_factory=list[str])
 

@@ -1,7 +1,7 @@
 """Ctrl-C at every line of the toolkit, one after the other.
 
-Lines are counted by a trace function, and the signal is a real one, for only trio's own handler
-knows which code it may cut.
+A trace function counts the lines, and the signal is a real one, because only trio's own handler
+knows which code it may interrupt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Step = Callable[[], Awaitable[object]]
 
 
 class Interrupter:
-    """Presses Ctrl-C at one line of the toolkit, counted from where it is begun."""
+    """Presses Ctrl-C at one line of the toolkit, counted from the start of its block."""
 
     def __init__(self, line: int) -> None:
         self.left = line
@@ -54,7 +54,7 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
 
 
 def interrupt_each_line(scenario: Callable[[Interrupter], Awaitable[None]]) -> list[str]:
-    """Play again and again, interrupted one line later each time; return the lines."""
+    """Run a scenario repeatedly, interrupted one line later each time; return the lines."""
     lines: list[str] = []
     while True:
         interrupter = Interrupter(len(lines) + 1)
@@ -70,7 +70,7 @@ def interrupt_each_line(scenario: Callable[[Interrupter], Awaitable[None]]) -> l
 
 
 async def is_interrupted(interrupter: Interrupter, step: Step) -> None:
-    """Be interrupted in a step or right after it, and then sleep without being woken early."""
+    """Run a step that is interrupted, and check that a later sleep is not woken early."""
     with interrupter:
         try:
             await step()

@@ -72,7 +72,7 @@ class Peers:
         return [self.refs[name] for name in names]
 
     def ask_path(self, first: str, *rest: str) -> RunAsync:
-        """Return a message that makes each on the path ask the next; the last gets a Ping."""
+        """Return a message that makes each peer on the path ask the next; the last gets a Ping."""
 
         async def code(me: Peer) -> str:
             following = self.ask_path(*rest) if rest else Ping()

@@ -37,7 +37,7 @@ class GroupSpec:
 
 @dataclass(frozen=True)
 class Event:
-    """What happens, to which actor or asker, and for how long if it takes time."""
+    """An event: its kind, its actor or asker, and its duration if it takes time."""
 
     what: str
     target: int
@@ -60,7 +60,7 @@ class Watched(Member):
 
 
 class Run(Members):
-    """Does what events say, and keeps what is needed to check the outcome."""
+    """Runs the events, and records what is needed to check the outcome."""
 
     def __init__(self, outside: trio.Nursery) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Run(Members):
         assert self.making[name] == 1, "two factories of one actor at once"
         try:
             await trio.sleep(seconds)
-            # A cancelled factory takes its time to unwind, and may return an instance nevertheless.
+            # A cancelled factory takes time to unwind, and may still return an instance.
             with trio.CancelScope(shield=True):
                 await trio.sleep(seconds / 2)
         finally:

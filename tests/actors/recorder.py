@@ -11,7 +11,7 @@ WHOLE = ["enqueued", "started", "finished"]
 
 
 class Recorder(Instrument):
-    """Keeps one line an event: the actor, what happened, and to which message."""
+    """Keeps one line for each event: the actor, the event and the message."""
 
     def __init__(self, lines: list[str] | None = None, sign: str = "") -> None:
         self.lines: list[str] = [] if lines is None else lines
@@ -44,5 +44,5 @@ class Recorder(Instrument):
         self.lines.append(f"{self.sign}{actor.name} {what}" + "".join(to))
 
     def of(self, message: str) -> list[str]:
-        """Give what happened to messages of this type, in order."""
+        """Return the events of messages of this type, in order."""
         return [line.split()[1] for line in self.lines if line.endswith(f" {message}")]

@@ -1,4 +1,4 @@
-"""Rule 2, its last part: on_abandoned is called as soon as the ask of a kept reply is cancelled."""
+"""Rule 2, last part: on_abandoned is called as soon as the ask of a kept reply is cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ask and a tell promise when nothing goes wrong."""
+"""An ask and a tell when nothing goes wrong."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_a_tell_and_then_an_ask_keep_their_order() -> None:
 async def test_a_message_without_a_handler_raises_in_its_sender_with_both_names() -> None:
     @dataclass(frozen=True, slots=True)
     class Forgotten(Message[Counter, None]):
-        """A message of the Counter's for which it has no handler."""
+        """A message of the Counter, for which it has no handler."""
 
     async with open_system() as system:
         counter = await system.start(Counter)

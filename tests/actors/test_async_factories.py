@@ -1,4 +1,4 @@
-"""Rule 8, where a factory waits: a start waits with it, and can be cancelled or refused."""
+"""Rule 8, when a factory waits: a start waits for it, and can be cancelled or refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Promise:
 
 
 class AwaitableCounter(Counter):
-    """An actor that is awaitable itself, which is its own affair."""
+    """An actor that is itself awaitable, and is not awaited."""
 
     def __await__(self) -> Generator[Any, Any, None]:
         pytest.fail("an actor is not awaited")
@@ -266,7 +266,7 @@ async def test_a_start_that_is_cancelled_as_a_member_before_it_crashes_starts_no
         group = members.system.group(ALL)
         await members.start(group, "a")
         factories = AsyncFactories(members)
-        # It gives an instance in spite of being cancelled, and would not wait a second time.
+        # It returns an instance although it was cancelled, and would not wait a second time.
         factories.waits["b"] = partial(shielded, 5)
         scope = trio.CancelScope()
         nursery.start_soon(start)

@@ -1,4 +1,4 @@
-"""Rule 8, where the factory of a restart waits: that is waited for, and is no crash."""
+"""Rule 8, when the factory of a restart waits: it is awaited, and a long wait is no crash."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ONCE = Restart(limit=1, within=math.inf)
 
 
 async def start_and_crash(members: MembersInSystem, restart: Restart = ONCE) -> trio.Event:
-    """Let an actor crash; return the event that its factory then waits for."""
+    """Crash an actor; return the event that its factory then waits for."""
     factories = AsyncFactories(members)
     await factories.start("a", members.system, restart)
     database = trio.Event()

@@ -1,4 +1,4 @@
-"""A factory that waits keeps the order of its group; a crash before it has it called again."""
+"""A factory that waits keeps its group's order; after an earlier member's crash it runs again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SLOW = Restart(limit=9, within=100, backoff=10, jitter=0)
 async def start_three(
     members: MembersInSystem, strategy: Strategy
 ) -> tuple[AsyncFactories, trio.Event]:
-    """Start three; the factory of b waits from now on, for the event."""
+    """Start three members; from now on the factory of b waits for the event."""
     factories = AsyncFactories(members)
     await factories.start("abc", members.system.group(strategy))
     database = trio.Event()

@@ -1,4 +1,4 @@
-"""Restart's backoff: how long an actor that crashed is down, and what can be done meanwhile."""
+"""Restart's backoff: how long a crashed actor is down, and what it can be sent meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.actors.counter import Asker
 
 PLAIN = Restart(limit=9, within=1000, backoff=10, jitter=0)
 
-# Above zero so much that the doubling ends by the longest, and not by what a float can hold.
+# So far above zero that `longest` ends the doubling, not the range of a float.
 seconds = st.just(0.0) | st.floats(min_value=1e-9, max_value=1e6)
 
 

@@ -1,4 +1,4 @@
-"""Budgets of crashes in groups and in restarts, and where the causes can be read afterwards."""
+"""Budgets of crashes in groups and in restarts, and the causes in the errors that result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST = Boom("the first of all")
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Walk all that a traceback would print, and fail if it would never end."""
+    """Yield an error, its causes and contexts, and theirs, each once."""
     seen: list[BaseException] = []
     todo = [error]
     while todo:

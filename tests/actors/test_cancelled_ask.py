@@ -16,12 +16,12 @@ from tests.actors.counter import Abandon, Add, Asker, Counter, Forward, Nap, Rea
 
 @dataclass(frozen=True, slots=True)
 class Insist(Message["Stubborn", str]):
-    """Answered after two seconds, whatever happens."""
+    """Answered after two seconds, even if cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class TellDeadline(Message["Stubborn", float]):
-    """Answered with the deadline that the handler works under."""
+    """Answered with the deadline of the handler."""
 
 
 class Stubborn(Actor):

@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def traced(function: Callable[P, R]) -> Callable[P, R]:
-    """Call the function, as a decorator does that forgets functools.wraps."""
+    """Wrap the function, as a decorator does that forgets functools.wraps."""
 
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         return function(*args, **kwargs)
@@ -29,7 +29,7 @@ def well_traced(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class Double(Message["Calculator", int]):
-    """Answered, if the handler is one."""
+    """Handled by a plain def that returns a coroutine."""
 
 
 class Triple(Message["Calculator", int]):
@@ -42,7 +42,7 @@ class Guess(Message["Calculator", int]):
 
 @dataclass(frozen=True, slots=True)
 class Square(Message["Calculator", int]):
-    """Answered well, though decorated."""
+    """Answered by a decorated handler."""
 
     number: int
 
@@ -64,7 +64,7 @@ class Calculator(Actor):
     async def triple(self, _message: Triple) -> int:
         return await self.later(3)
 
-    # As in a program that no checker sees.
+    # As in a program without a type checker.
     @Guess.handler
     def guess(self, _message: Any):  # type: ignore[no-untyped-def]  # noqa: ANN201
         return self.later(4)

@@ -1,4 +1,4 @@
-"""Rule 5, its second half: any exception but a refusal is a crash, and a crash is survived."""
+"""Rule 5, second half: any exception but a refusal is a crash, and the actor is restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule 7 in restarts: clean-up and factories that ask an actor which waits for them are refused."""
+"""Rule 7 in restarts: clean-up and factories cannot ask an actor that waits for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.schedules
 
 
 async def clean_up(members: MembersInSystem, name: str, message: Message[Member, Any]) -> None:
-    """Work until cut short, then ask another, which cannot be cut short for an hour."""
+    """Work until cancelled, and then ask another member, under a shield of an hour."""
     try:
         await trio.sleep_forever()
     finally:
@@ -42,7 +42,7 @@ async def clean_up(members: MembersInSystem, name: str, message: Message[Member,
 async def start_and_crash(
     members: MembersInSystem, strategy: Strategy, crashed: str, **work: Message[Member, Any]
 ) -> None:
-    """Start three, let some of them work, and crash one."""
+    """Start three members, let some of them work, and crash one."""
     await members.start(members.system.group(strategy), "abc")
     for name, message in work.items():
         await members[name].tell(message)
@@ -106,7 +106,7 @@ async def test_clean_up_may_ask_an_actor_that_restarts_in_another_group() -> Non
 def noted(
     members: MembersInSystem, wait: Callable[[], Awaitable[object]]
 ) -> Callable[[], Awaitable[None]]:
-    """Wait, and note what came of it."""
+    """Wait, and note the outcome."""
 
     async def factory_waits() -> None:
         try:

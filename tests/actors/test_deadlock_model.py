@@ -18,7 +18,7 @@ PEOPLE = 4
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a journey goes next, after how long a rest."""
+    """The next stop of a journey, and the rest before it."""
 
     person: int
     rest: int
@@ -54,7 +54,7 @@ class Person(Actor):
             del self.waits[self.number]
 
     def is_circle(self, chain: tuple[str, ...]) -> bool:
-        """Tell whether each in the chain waits for the next, and the last stands in it before."""
+        """Return whether each in the chain waits for the next, and the last is in it twice."""
         numbers = [int(name) for name in chain]
         return (
             numbers[0] == self.number

@@ -1,4 +1,4 @@
-"""What holds where nothing is said, and the least that can be said."""
+"""The defaults of the parameters, and their smallest values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to actors for which the grace period is too short."""
+"""The end of actors for which the grace period is too short."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.schedules
 
 
 async def burst_as_it_ends(children: int) -> None:
-    """Crash as it is cancelled; its child tasks are only cancelled."""
+    """Crash when cancelled; the child tasks are only cancelled."""
     async with trio.open_nursery() as nursery:
         for _ in range(children):
             nursery.start_soon(trio.sleep_forever)
@@ -73,7 +73,7 @@ async def test_clean_up_that_asks_a_stopped_actor_gets_actor_stopped() -> None:
     stopped_names: list[str] = []
 
     async def clean_up(members: MembersInSystem) -> None:
-        """Ask for what is queued, for what is kept, and for what is not even taken any more."""
+        """Ask an actor that accepts no messages any longer."""
         with trio.CancelScope(shield=True):
             for message in (Keep(), Say("bye")):
                 try:

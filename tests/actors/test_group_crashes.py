@@ -219,7 +219,7 @@ async def test_a_callback_that_waits_for_the_end_of_the_last_turn_never_runs(fir
         await members["a"].tell(Do(last_turn))
         await settle()
         assert members.restarts() == "ab"
-        # Whatever waited would run with the next turn.
+        # A turn that still waited would run with the next turn.
         await members["a"].ask(Do(lambda member: member.note("goes on")))
         await cancelled.done.wait()
         assert members.journal[-1] == "a goes on"

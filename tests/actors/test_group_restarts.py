@@ -1,4 +1,4 @@
-"""What a restart of a group means for asks, queues, handlers, replies and timers."""
+"""The effect of a group's restart on asks, queues, handlers, replies and timers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A group is stopped, in order; and members stop while others crash."""
+"""A group stops in order, and members stop while others crash."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ ONE, ALL, REST = Strategy.ONE_FOR_ONE, Strategy.ALL_FOR_ONE, Strategy.REST_FOR_O
 
 
 async def crash_and_settle(members: MembersInSystem, name: str) -> None:
-    """Crash one, and wait until all restarts are done."""
+    """Crash a member, and wait until all restarts are done."""
     members.journal.clear()
     with pytest.raises(ActorCrashed, match=f"{name} crashed"):
         await members[name].ask(CRASH)
@@ -243,7 +243,7 @@ async def test_an_ask_cancelled_between_crash_and_restart_runs_no_callback() -> 
 
 
 async def ask_shielded(members: MembersInSystem, name: str) -> None:
-    """Ask another member, which cannot be cancelled for an hour."""
+    """Ask another member, under a shield of an hour."""
     with trio.move_on_after(3600) as shield:
         shield.shield = True
         await members[name].ask(Say())
@@ -284,7 +284,7 @@ async def test_a_restart_waits_for_all_that_unwinds_in_the_groups_around_it() ->
         await settle()
         Asker(nursery, members["a"], Work(cleanup=60))
         await settle()
-        # a and b crash each by itself.
+        # a and b crash independently.
         trigger.cancel()
         await members["b"].tell(CRASH)
         await trio.sleep(59)

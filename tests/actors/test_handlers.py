@@ -1,4 +1,4 @@
-"""Which method takes which message: inheritance, overriding, and mistakes that are found early."""
+"""Which method handles which message: inheritance, overriding, and mistakes found early."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_deferred_handler_must_be_a_plain_def() -> None:
 
 @dataclass(frozen=True, slots=True)
 class List(Message["Shop", Iterator[str]]):
-    """Answered with an iterator, which a checker takes a generator for."""
+    """Answered with an iterator; for a checker, a generator is one."""
 
 
 def as_a_list(function: Callable[P, Iterator[str]]) -> Callable[P, Iterator[str]]:

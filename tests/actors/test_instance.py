@@ -110,7 +110,7 @@ class Early(Actor):
 async def test_a_ref_that_is_kept_does_not_keep_a_stopped_instance(
     *, crashes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # pytest keeps what is logged of the crash, with its traceback.
+    # pytest keeps the log records of the crash, with its traceback.
     monkeypatch.setattr(logging.getLogger("actors"), "disabled", True)
     instances: list[weakref.ref[Counter]] = []
 

@@ -124,7 +124,7 @@ async def test_a_message_that_waited_for_room_is_enqueued_once(how: str) -> None
         nursery.start_soon(getattr(counter, how), Add())
         await trio.sleep(4)
         assert seen.of("Add") == []
-    # By its sender, which may run later than the actor.
+    # Reported by its sender, which may run later than the actor.
     assert sorted(seen.of("Add")) == sorted(WHOLE)
     assert [event for event in seen.of("Add") if event != "enqueued"] == ["started", "finished"]
 
@@ -156,7 +156,7 @@ async def test_a_message_that_does_not_get_in_is_not_enqueued() -> None:
 
 
 async def finish(counter: Ref[Counter], nursery: trio.Nursery, message: Message[Any, Any]) -> None:
-    """Have a message end, in whatever way."""
+    """End a message in a given way."""
     asker = Asker(nursery, counter, message, within=3)
     await trio.sleep(1)
     asker.cancel()

@@ -79,7 +79,7 @@ def test_a_test_that_waits_with_a_probe_is_interrupted_and_never_woken_again() -
 
 
 def note() -> None:
-    """Note whether Ctrl-C would be put off in the code that calls this."""
+    """Note whether Ctrl-C would be deferred in the code that calls this."""
     PROTECTED.append(trio.lowlevel.currently_ki_protected())
 
 
@@ -93,7 +93,7 @@ class Plainly(Message["Loop", None]):
 
 @dataclass(frozen=True, slots=True)
 class Slowly(Message["Loop", None]):
-    """Answered after a second, in which a timer rings."""
+    """Answered after a second, in which a timer is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ async def test_an_async_factory_can_be_interrupted_before_and_after_it_waits() -
 
 
 class Ticking(Counter):
-    """Has a timer from its start on, whose task has to end as well."""
+    """Sets a timer at its start; the timer's task has to end as well."""
 
     def on_start(self) -> None:
         super().on_start()

@@ -1,6 +1,6 @@
 """Ten times as many actors in a group make ten times the work, whatever happens to them.
 
-Work is counted in calls of Python functions: the same on every machine. Were something done for
+Work is counted in calls of Python functions: the same on every machine. If something were done for
 each pair of actors, ten times as many would make a hundred times the work.
 """
 
@@ -39,7 +39,7 @@ Scene = Callable[[MembersInSystem, System, int], Coroutine[Any, Any, None]]
 
 @contextmanager
 def counted(calls: list[int]) -> Generator[None]:
-    """Count the calls of Python functions, also of those that go on after an await or a yield."""
+    """Count the calls of Python functions; going on after an await or a yield counts, too."""
 
     def count(_frame: FrameType, event: str, _argument: object) -> None:
         calls[0] += event == "call"
@@ -54,7 +54,7 @@ def counted(calls: list[int]) -> Generator[None]:
 
 
 def work(scene: Scene, strategy: Strategy, size: int) -> int:
-    """Return how much work a scene is in a group of so many."""
+    """Return the work that a scene makes in a group of this size."""
     calls = [0]
 
     async def scenario() -> None:
@@ -80,7 +80,7 @@ def names(size: int) -> list[str]:
 
 
 async def start(members: MembersInSystem, group: System, size: int) -> None:
-    """Start so many; the first takes a second to come up again."""
+    """Start this many members; the first takes a second to restart."""
     for name in names(size):
         await members.start(group, [name], SOON if name == "0" else Restart(limit=1000))
 
@@ -123,7 +123,7 @@ async def fall_in_a_group_of_groups(members: MembersInSystem, group: System, siz
 
 
 async def fall_at_work(members: MembersInSystem, group: System, size: int) -> None:
-    """Be cut short in async handlers, of which each takes longer to tidy up than the one before."""
+    """Be interrupted in async handlers, each of which takes longer to unwind than the last."""
     await start(members, group, size)
     for number, name in enumerate(names(size)):
         await members[name].tell(Work(cleanup=number))
@@ -133,7 +133,7 @@ async def fall_at_work(members: MembersInSystem, group: System, size: int) -> No
 
 
 async def fall_and_load(members: MembersInSystem, group: System, size: int) -> None:
-    """Come up again one after the other, for the factories take time."""
+    """Restart one after the other, because the factories take time."""
 
     async def load(name: str) -> Member:
         await trio.sleep(1)

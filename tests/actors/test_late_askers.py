@@ -1,4 +1,4 @@
-"""Rule 2 where an asker's own scope and the end of its handler come close together."""
+"""Rule 2 when the cancellation of an ask and the end of its handler almost coincide."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Much of everything leaves nothing behind.
+"""Many messages, timers and actors leave no memory behind.
 
-Memory is counted in blocks that Python has handed out: exact, and the same on every machine.
+Memory is counted in blocks that Python has allocated: exact, and the same on every machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Unwritten(list[str]):
 
 
 class Silent(Counter):
-    """Keeps no journal, nor the replies of asks that were cancelled."""
+    """Keeps neither a journal nor the replies of cancelled asks."""
 
     def __init__(self) -> None:
         super().__init__(Unwritten())

@@ -49,7 +49,7 @@ class Keep(Message["Counter", int]):
 
 @dataclass(frozen=True, slots=True)
 class AnswerKept(Message["Counter", int]):
-    """Answer all kept replies; return how many askers got theirs."""
+    """Answer all kept replies; return the number of askers that got an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ Outcomes = list[Any]
 
 
 async def until(outcomes: Outcomes, number: int) -> None:
-    """Wait for so many outcomes."""
+    """Wait for this many outcomes."""
     with trio.fail_after(10):
         while len(outcomes) < number:  # noqa: ASYNC110 - the callback is the test's list
             await trio.sleep(0.01)

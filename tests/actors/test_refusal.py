@@ -1,4 +1,4 @@
-"""Rule 5, its first half: a refusal is an answer."""
+"""Rule 5, first half: a refusal is an answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Closed(Refusal):
 
 
 class Busy(Refusal):
-    """A refusal that is made in its own way, of which `args` tell nothing."""
+    """A refusal with a constructor of its own, whose arguments are not in `args`."""
 
     def __new__(cls, *, seconds: float) -> Self:
         made = super().__new__(cls, "busy", "for a while")
@@ -200,7 +200,7 @@ def test_a_refusal_is_no_actor_error() -> None:
 
 
 class Private(Refusal):
-    """Keeps what it carries to itself."""
+    """Carries its data in private attributes."""
 
     __slots__ = ("__retry_after",)
 

@@ -1,4 +1,4 @@
-"""Reply: it is used once; dropped, it fails its asker; afterwards it keeps nothing alive."""
+"""Reply: it is used once; if dropped, its ask fails; afterwards it keeps nothing alive."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ async def test_a_deferred_handler_that_keeps_its_reply_and_raises_is_a_crash() -
 
 
 class TakeTicket(Message["TicketKeeper", int]):
-    """Answered never."""
+    """Never answered."""
 
 
 class ForgetAll(Message["TicketKeeper", int]):

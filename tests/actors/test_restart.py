@@ -1,4 +1,4 @@
-"""How often an actor may crash, and what happens when it does so once more."""
+"""The limit of an actor's crashes, and what happens when it is exceeded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEVER = Restart(limit=0)
 
 
 class Scene:
-    """Every state of an ask, as an actor crashes once too often."""
+    """Asks in every state, while an actor crashes once too often."""
 
     counter: Ref[Counter]
     kept: Asker[int]

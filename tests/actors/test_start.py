@@ -1,4 +1,4 @@
-"""Rule 8, its first half: a start is synchronous."""
+"""Rule 8, first half: a start is synchronous."""
 
 from __future__ import annotations
 

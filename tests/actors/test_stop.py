@@ -1,4 +1,4 @@
-"""Rule 8, its second half: a stop is ordered; and no task hangs, whatever the reason for it."""
+"""Rule 8, second half: a stop is ordered, and no task hangs, whatever the reason for the stop."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whatever happens in whatever groups: nothing is lost, done twice, overlaps, or stays behind.
 
-Hypothesis composes the groups, what happens to their actors, and the schedule. What is checked at
-the end needs no model of who is restarted when; the other tests of groups say that.
+Hypothesis generates the groups, the events and the schedule. The checks at the end need no model of
+who is restarted when; the other tests of groups test that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.chance import examples
 
 GRACE = 10_000
 
-# A backoff, seldom so few crashes that the system may fail, and now and then an async factory.
+# A backoff, seldom so small a limit that the system may fail, and sometimes an async factory.
 actor_specs = st.builds(
     ActorSpec,
     st.sampled_from([0, 0, 1, 4]),
@@ -118,7 +118,7 @@ async def do_all(
 
 
 def said(run: Run, name: str) -> list[str]:
-    """Return all that an actor has said, in order."""
+    """Return everything that an actor has reported, in order."""
     return [
         line.removeprefix(f"{name} says ")
         for line in run.journal
@@ -127,7 +127,7 @@ def said(run: Run, name: str) -> list[str]:
 
 
 def check_safe(run: Run) -> None:
-    """Check what is true however the system ended."""
+    """Check what must be true however the system ended."""
     assert run.overlaps == []
     texts = Counter(text for name in run.refs for text in said(run, name))
     assert set(texts.values()) <= {1}, "handled twice"
@@ -151,7 +151,7 @@ def check_safe(run: Run) -> None:
 
 
 def check_all_handled(run: Run) -> None:
-    """Check what is true if the system has ended in good order."""
+    """Check what must be true if the system has ended without a failure."""
     for name in run.refs:
         sent = run.sent.get(name, [])
         assert [text for text in said(run, name) if text in sent] == sent

@@ -144,7 +144,7 @@ async def test_a_line_shows_whether_an_actor_is_being_restarted_or_stopped() -> 
 
 async def test_an_actor_may_stop_while_another_thread_looks_at_the_tree() -> None:
     class Leaving:
-        """Stops as it is looked at, as an actor of another thread may."""
+        """Stops while its statistics are read, as an actor of another thread may."""
 
         def statistics(self) -> None:
             group.remove(cast("Cell[Counter]", self))

@@ -30,13 +30,13 @@ def customer_routes(jukebox: Ref[Jukebox]) -> APIRouter:
 
     @router.get("/songs/", response_model=SongsOut)
     async def songs() -> Response:
-        """List what is wished for, the next song first."""
+        """List the songs that are wished for, the next one first."""
         wished = await jukebox.ask(ListSongs())
         return answer(SongsOut(songs=[song_out(one) for one in wished]))
 
     @router.delete("/songs/{order_id}", status_code=204, responses=problems(404))
     async def withdraw(order_id: str) -> Response:
-        """Take an order's wish back."""
+        """Withdraw an order's wish."""
         await jukebox.ask(Withdraw(order_id))
         return Response(status_code=204)
 

@@ -1,4 +1,4 @@
-"""What the shop needs to know of music: how to start it, and what it offers when it is open.
+"""Music as the shop uses it: how to start it, and what it offers when it is open.
 
 Rule: values only. The shop starts the Jukebox and serves the routes.
 """
@@ -43,7 +43,7 @@ def music_offer(jukebox: Ref[Jukebox]) -> Offer:
 
 
 async def answer_players(jukebox: Ref[Jukebox]) -> Mapping[str, int]:
-    """Answer all players that wait because the shop closes; return how many those were."""
+    """Answer all players that wait, because the shop closes; return their number."""
     with suppress(ActorCrashed):  # which answers them, too
         return {"players": await jukebox.ask(AnswerPlayers())}
     return {}

@@ -41,7 +41,7 @@ class Jukebox(Actor):
 
     @Wish.handler
     async def wish(self, message: Wish) -> Wished:
-        """Note a wish, if the Dispatcher knows the order; if not, pass its refusal on."""
+        """Record a wish if the Dispatcher knows the order; if not, pass on its refusal."""
         try:
             with trio.fail_after(MOST_SECONDS):
                 await self._dispatcher.ask(FindOrder(message.order_id))
@@ -58,13 +58,13 @@ class Jukebox(Actor):
 
     @Withdraw.handler
     def withdraw(self, message: Withdraw) -> None:
-        """Take a wish off the list."""
+        """Remove a wish from the list."""
         if not self._playlist.withdraw(message.order_id):
             raise NoWish
 
     @ListSongs.handler
     def list_songs(self, _message: ListSongs) -> tuple[Wished, ...]:
-        """List what is wished for."""
+        """List the songs that are wished for."""
         return self._playlist.songs()
 
     @NextSong.deferred

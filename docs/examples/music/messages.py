@@ -1,4 +1,4 @@
-"""What can be asked of the Jukebox.
+"""The messages of the Jukebox.
 
 Rule: frozen values only, each of which names its owner and its answer.
 """
@@ -25,23 +25,23 @@ class Wish(Message["Jukebox", Wished]):
 
 @dataclass(frozen=True, slots=True)
 class Withdraw(Message["Jukebox", None]):
-    """Take an order's wish back."""
+    """Withdraw an order's wish."""
 
     order_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ListSongs(Message["Jukebox", tuple[Wished, ...]]):
-    """List what is wished for, the next song first."""
+    """List the songs that are wished for, the next one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class NextSong(Message["Jukebox", Wished | None]):
-    """Take the next song off the list; None where there is none within `hold` seconds."""
+    """Take the next song off the list; answered with None if there is none in `hold` seconds."""
 
     hold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerPlayers(Message["Jukebox", int]):
-    """Answer all players that wait, as the shop closes; answered with how many those were."""
+    """Answer all players that wait, because the shop closes; answered with their number."""

@@ -1,6 +1,6 @@
 """The playlist: what is wished for, and what is played next.
 
-Rule: pure. Most wishes first, and among equals what was wished for first; one wish for each order.
+Rule: pure. Most wishes first, and of equals the one wished for first; one wish for each order.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Playlist:
 
     def songs(self) -> tuple[Wished, ...]:
         """List the songs, the next one first."""
-        # most_common leaves equals in the order in which it met them.
+        # most_common keeps equals in the order in which they were first counted.
         return tuple(Wished(*song) for song in Counter(self._wishes.values()).most_common())
 
     def add(self, order_id: str, song: str) -> Wished:
-        """Give an order its wish; raise HasWishedError if it has one."""
+        """Add an order's wish; raise HasWishedError if it has one already."""
         if order_id in self._wishes:
             raise HasWishedError(self._wishes[order_id])
         self._wishes[order_id] = song
@@ -52,7 +52,7 @@ class Playlist:
         return self._wishes.pop(order_id, None) is not None
 
     def take_next(self) -> Wished | None:
-        """Take the next song off the list, with all wishes for it; None where the list is empty."""
+        """Take the next song off the list, with all wishes for it; None if the list is empty."""
         if not self._wishes:
             return None
         first = self.songs()[0]

@@ -1,4 +1,4 @@
-"""What the Jukebox refuses.
+"""The refusals of the Jukebox.
 
 Rule: one sentence each, its HTTP status, and its data as attributes.
 """
@@ -20,7 +20,7 @@ class OneWishEach(CafeRefusal):
 
 
 class NoWish(CafeRefusal):
-    """There is nothing to withdraw."""
+    """The order has no wish on the list."""
 
     status = 404
 
@@ -29,7 +29,7 @@ class NoWish(CafeRefusal):
 
 
 class ListFull(CafeRefusal):
-    """As many wishes wait as the list takes."""
+    """The list has as many wishes as it may."""
 
     status = 503
     retry_after = 180.0

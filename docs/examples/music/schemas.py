@@ -1,6 +1,6 @@
-"""What goes over the wire about songs.
+"""The JSON of songs.
 
-Rule: pydantic stands here only, at the edge.
+Rule: pydantic is used here only, at the edge.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SongOut(BaseModel):
 
 
 class SongsOut(BaseModel):
-    """What is wished for, the next song first."""
+    """The songs that are wished for, the next one first."""
 
     model_config = example({"songs": [SONG]})
 
@@ -43,5 +43,5 @@ class SongsOut(BaseModel):
 
 
 def song_out(wished: Wished) -> SongOut:
-    """Return what is shown of a song."""
+    """Return a song as JSON shows it."""
     return SongOut(song=wished.song, wishes=wished.wishes)

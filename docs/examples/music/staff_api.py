@@ -1,4 +1,4 @@
-"""Music for players, over HTTP: take the next song, and wait for it where there is none.
+"""Music for players, over HTTP: take the next song, or wait until there is one.
 
 Rule: turns HTTP into one `ask` of the Jukebox, and its answer into HTTP.
 """

@@ -1,4 +1,4 @@
-"""The playlist against a naive one: a list of wishes that is sorted for each question."""
+"""The playlist compared with a naive one: a list of wishes that is sorted at each use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from docs.examples.music.playlist import HasWishedError, Playlist, Wished
 
 ORDERS = st.sampled_from(["o1", "o2", "o3", "o4", "o5"])
 SONGS = st.sampled_from(["So What", "Naima", "Blue in Green"])
-# An order and its song, or None: it withdraws.
+# An order, and the song that it wishes for, or None if it withdraws.
 STEPS = st.lists(st.tuples(ORDERS, st.none() | SONGS), max_size=30)
 
 

@@ -1,4 +1,4 @@
-"""The routes of music: with a Probe, with the real actors, and with a player that disconnects."""
+"""The routes of music: on a Probe, on the real actors, and with a player that disconnects."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_where_nothing_is_wished_for_a_player_gets_204() -> None:
 
 @asynccontextmanager
 async def open_both() -> AsyncGenerator[tuple[Offer, Counter]]:
-    """Start a real Dispatcher, and music as the shop opens it."""
+    """Start a real Dispatcher, and open music as the shop does."""
     async with open_counter() as counter, open_system() as system:
         house = empty_house(system, counter.ledger, counter.closing)
         yield await open_music(house, dispatcher=counter.ref), counter

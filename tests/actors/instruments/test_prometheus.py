@@ -23,7 +23,7 @@ pytestmark = pytest.mark.schedules(5)
 
 
 def figures(instrument: PrometheusInstrument) -> dict[str, float]:
-    """Read what it gives as Prometheus does, labels in the name."""
+    """Return the exported figures as Prometheus reads them, with the labels in the names."""
     registry = CollectorRegistry()
     registry.register(instrument)
     text = generate_latest(registry).decode()

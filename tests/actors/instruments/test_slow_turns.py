@@ -1,4 +1,4 @@
-"""The instrument that logs slow turns: which ones, and what the line says."""
+"""The instrument that logs slow turns: which turns it logs, and the text of the line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.schedules(10)
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Give the warnings about slow turns, and no others."""
+    """Return the warnings about slow turns, and no others."""
     return [one.getMessage() for one in caplog.records if " s to handle " in one.getMessage()]
 
 

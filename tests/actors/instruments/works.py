@@ -12,7 +12,7 @@ from tests.actors.counter import Boom, No
 
 @dataclass
 class Stopwatch:
-    """Gives trio's virtual time, and what the handlers have taken without waiting."""
+    """Returns trio's virtual time plus the time that handlers took without waiting."""
 
     taken: float = 0.0
 
@@ -22,7 +22,7 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Work(Message["Works", None]):
-    """Takes so many seconds without waiting; then ends well, or not."""
+    """Takes this many seconds without waiting; then returns, or raises."""
 
     seconds: float
     error: Exception | None = field(default=None)
@@ -31,7 +31,7 @@ class Work(Message["Works", None]):
 
 @dataclass(frozen=True, slots=True)
 class Wait(Message["Works", None]):
-    """Waits so many seconds, then works so many."""
+    """Waits for some seconds, and then works for some."""
 
     seconds: float
     working: float = 0.0
@@ -39,14 +39,14 @@ class Wait(Message["Works", None]):
 
 @dataclass(frozen=True, slots=True)
 class Keep(Message["Works", None]):
-    """Works so many seconds, and is answered later."""
+    """Works for this many seconds, and is answered later."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class WorkElsewhere(Message["Works", None]):
-    """Has another actor work, and waits for it."""
+    """Asks another actor to work, and waits for it."""
 
     where: Ref[Works]
     seconds: float

@@ -1,4 +1,4 @@
-"""What trio's scheduler draws from, to see that a sweep leaves it alone."""
+"""The random state of trio's scheduler, to check that a sweep leaves it as it was."""
 
 from __future__ import annotations
 

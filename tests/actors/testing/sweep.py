@@ -1,4 +1,4 @@
-"""Runs pytest inside of a test, on tests that are swept over schedules."""
+"""Runs pytest inside a test, on tests that are swept over schedules."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ RACE = """
 class Sweep:
     """One run of pytest, with pytest-trio.
 
-    Holds what each test printed that passed or failed, what was said of a failure, and what was not
-    collected.
+    Has the output of each test that passed or failed, the reports of failures, and the tests that
+    were not collected.
     """
 
     def __init__(self, pytester: pytest.Pytester, *arguments: str) -> None:

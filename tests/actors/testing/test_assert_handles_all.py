@@ -28,7 +28,7 @@ class Dim(Message["Lamp", int]):
 
 @dataclass(frozen=True, slots=True)
 class Blink(Light):
-    """Taken by the handler of Light."""
+    """Handled by the handler of Light."""
 
 
 class Lamp(Actor):
@@ -122,7 +122,7 @@ Owner_contra = TypeVar("Owner_contra", contravariant=True)
 
 
 class Timed(Message[Owner_contra, R], Generic[R, Owner_contra]):
-    """Leaves its owner to what derives from it, and swaps the parameters."""
+    """Leaves its owner to derived classes, and swaps the parameters."""
 
     __slots__ = ()
 
@@ -171,7 +171,7 @@ class Unpack(Message["Box[int] | Crate", None]):
 
 
 class Packing(Message[Box[T], None]):
-    """Leaves the parameter of its owner to what derives from it."""
+    """Leaves the parameter of its owner to derived classes."""
 
     __slots__ = ()
 
@@ -199,7 +199,7 @@ class Silent(Actor):
 
 @dataclass(frozen=True, slots=True)
 class Ping(Message[Actor, None]):
-    """Goes to any actor."""
+    """May be sent to any actor."""
 
 
 def test_modules_without_a_message_of_the_actor_fail() -> None:

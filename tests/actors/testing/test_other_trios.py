@@ -16,7 +16,7 @@ async def test_plain() -> None: ...
 async def test_swept() -> None: ...
 """
 
-# What None stands for in sys.modules cannot be imported any more; trio itself is there already.
+# A module that is None in sys.modules cannot be imported; trio itself is there already.
 WITHOUT = """
 import sys
 import trio.testing

@@ -1,4 +1,4 @@
-"""A schedule that fails is named, and can be run alone; what is expected or skipped counts once."""
+"""A schedule that fails is named, and can be run alone; expected failures and skips count once."""
 
 from __future__ import annotations
 

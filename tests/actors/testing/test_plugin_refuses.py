@@ -1,4 +1,4 @@
-"""What cannot be swept is said in one sentence before a test is run."""
+"""A test that cannot be swept is reported in one sentence before a test is run."""
 
 from __future__ import annotations
 

@@ -27,12 +27,12 @@ from tests.actors.testing.listener import AddTwice, Listener
 
 @dataclass(frozen=True, slots=True)
 class Greet(Message["Greeter", str]):
-    """The base of what a Greeter can be asked; there is no handler for it."""
+    """The base of a Greeter's messages; there is no handler for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class GreetLoudly(Greet):
-    """The one that there is a handler for."""
+    """The message that there is a handler for."""
 
 
 class Greeter(Actor):

@@ -1,4 +1,4 @@
-"""What a probe answers: the script, or the reply that the test gives."""
+"""A probe's answers: from the script, or the reply that the test gives."""
 
 from __future__ import annotations
 

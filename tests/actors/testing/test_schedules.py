@@ -1,4 +1,4 @@
-"""A seed decides who goes first, and leaves no trace."""
+"""A seed decides which task runs first, and changes nothing for later runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.actors.testing.scheduler import scheduler, state
 
 
 async def race(runners: int = 4) -> tuple[int, ...]:
-    """Let tasks that are ready at once arrive; return them as they came in."""
+    """Start tasks that are ready at the same time; return them in the order in which they ran."""
     order: list[int] = []
 
     async def arrive(number: int) -> None:
@@ -26,7 +26,7 @@ async def race(runners: int = 4) -> tuple[int, ...]:
 
 @pytest.fixture(autouse=True, params=[False, True], ids=["as trio has it", "as hypothesis has it"])
 def deterministic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pytest-trio have switched something on for hypothesis, or not: it is all the same."""
+    """Run a test with and without the setting that pytest-trio makes for hypothesis."""
     monkeypatch.setattr(scheduler, "_ALLOW_DETERMINISTIC_SCHEDULING", request.param)
 
 

@@ -1,7 +1,7 @@
 """Wrong uses of the toolkit: both type checkers reject each line that is marked, and no other.
 
-A mark is an ignore comment, which mypy wants needed and pyright heeds: so this file passes
-`make check`. The test beside it takes the marks off and lets both checkers loose on the rest.
+A mark is an ignore comment, which mypy reports if it is not needed and pyright respects, so this
+file passes `make check`. The test beside it removes the marks and runs both checkers on the rest.
 """
 
 # pyright: strict

@@ -1,4 +1,4 @@
-"""What the type checkers say of right and wrong uses of the toolkit."""
+"""The errors of the type checkers for right and wrong uses of the toolkit."""
 
 from __future__ import annotations
 
