@@ -10,8 +10,9 @@ The client's address is determined here, once. The layers below find it in the r
 An address that is far from its limits gets credit from the RateLimiter: a few more requests, which
 are passed on without asking and counted with the next one that is asked about. Only an address that
 is itself connected uses credit, since a ban closes its connections. Clients behind a proxy keep
-their connections to it, so each of their requests is asked about. On a port that counts no
-requests, because it wants a token, no other request is asked about at all.
+their connections to it, so each of their requests is asked about. On a port that wants credentials
+an outer guard counts no requests, and so asks about those only; an inner one counts the requests of
+clients that are not staff.
 """
 
 from __future__ import annotations
