@@ -22,16 +22,18 @@ ROLES: Final = (None, *Role)
 PASSWORD: Final = "correct horse"
 
 Fields = dict[str, str]
-_known: dict[tuple[str, Role], Fields] = {}
+_known: dict[tuple[str, int, Role], Fields] = {}
+"""By URL and process, since a port of a shop that has ended is given to another."""
 
 
 async def credentials(shop: Shop, role: Role | None) -> Fields:
     """Return header fields that show this role to the shop; none for none."""
     if role is None:
         return {}
-    if (shop.client, role) not in _known:
-        _known[shop.client, role] = await _sign_in(shop, role)
-    return _known[shop.client, role]
+    key = shop.client, shop.process.pid, role
+    if key not in _known:
+        _known[key] = await _sign_in(shop, role)
+    return _known[key]
 
 
 async def _sign_in(shop: Shop, role: Role) -> Fields:
