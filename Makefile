@@ -95,7 +95,7 @@ image-check: install ## Build the image and run it and the compose file, held to
 	@$(BIN)/python -m tests.image.check $(ARGS)
 	@$(BIN)/python -m tests.image.compose
 
-bench: install ## Measure against the peers and print one table of ratios (about twenty minutes)
+bench: install ## Measure against the peers and print one table of ratios (about half an hour)
 	@$(BIN)/python -m bench $(ARGS)
 
 graph: install ## Print the rooms, how many imports lead from each to each, and their sizes

@@ -11,6 +11,15 @@ def ask(front: OpenAsks) -> int:
     return front.add("Dispatcher", "CountQueue", encode(None))
 
 
+def sent() -> tuple[OpenAsks, int]:
+    """Return a front that has sent one ask to its house, and the number of that."""
+    front = OpenAsks("front")
+    front.begin("house")
+    number = ask(front)
+    front.take()
+    return front, number
+
+
 def test_nothing_is_sent_before_a_house_is_known_and_then_all_goes_to_that() -> None:
     front = OpenAsks("front")
     number = ask(front)
@@ -49,10 +58,7 @@ def test_a_report_is_due_while_an_ask_is_open_and_once_after_the_last_has_ended(
 
 
 def test_a_cancel_goes_at_once_and_again_with_each_report_until_its_outcome_comes() -> None:
-    front = OpenAsks("front")
-    front.begin("house")
-    number = ask(front)
-    front.take()
+    front, number = sent()
     assert front.cancel(number)
     assert front.has_news
     assert front.take().cancelled == [number]
@@ -65,19 +71,13 @@ def test_a_cancel_goes_at_once_and_again_with_each_report_until_its_outcome_come
 
 
 def test_a_cancel_goes_once_in_a_batch_with_a_report() -> None:
-    front = OpenAsks("front")
-    front.begin("house")
-    number = ask(front)
-    front.take()
+    front, number = sent()
     front.cancel(number)
     assert front.take(report=True).cancelled == [number]
 
 
 def test_a_house_is_not_told_what_was_cancelled_in_the_one_before() -> None:
-    front = OpenAsks("front")
-    front.begin("house")
-    number = ask(front)
-    front.take()
+    front, number = sent()
     front.cancel(number)
     assert front.begin("next") == [number]
     assert not front.has_news
@@ -85,29 +85,20 @@ def test_a_house_is_not_told_what_was_cancelled_in_the_one_before() -> None:
 
 
 def test_an_ask_that_is_to_be_sent_again_and_fails_with_its_house_is_not_sent_to_the_next() -> None:
-    front = OpenAsks("front")
-    front.begin("house")
-    number = ask(front)
-    front.take()
+    front, number = sent()
     front.repeat(number)
     assert front.begin("next") == [number]
     assert front.take().asks == []
 
 
 def test_an_ask_that_is_settled_is_not_sent_again() -> None:
-    front = OpenAsks("front")
-    front.begin("house")
-    number = ask(front)
-    front.take()
+    front, number = sent()
     front.settle(number)
     front.repeat(number)
     assert not front.has_news
 
 
 def test_an_ask_that_is_sent_again_with_a_report_is_open_in_it() -> None:
-    front = OpenAsks("front")
-    front.begin("house")
-    number = ask(front)
-    front.take()
+    front, number = sent()
     front.repeat(number)
     assert front.take(report=True).open == Open(number, [number])
