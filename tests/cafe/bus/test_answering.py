@@ -128,11 +128,12 @@ class House:
         cancelled: Sequence[int] = (),
         opened: Open | None = None,
         house: str | None = None,
+        front: str = "front",
     ) -> None:
         """Send a batch of calls, and wait until all that is answered at once is answered."""
         asks = [Ask(first + at, of, name, msgspec.Raw(NO_BODY)) for at, name in enumerate(calls)]
         to = house or self.heartbeats[-1].house
-        batch = Asks(to, "front", asks, list(cancelled), opened)
+        batch = Asks(to, front, asks, list(cancelled), opened)
         self.memory.add(NAMES.asks, seal(encode(batch)))
         await trio.sleep(AT_ONCE)
 
@@ -234,6 +235,23 @@ async def test_a_front_is_gone_when_it_neither_renewed_its_key_nor_asked_for_lon
         [(front, at)] = house.gone
         assert (front, house.answering.fronts) == ("front", 0)
         assert at > asked_at + 1.5 * LIVES_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("front", "outcome"),
+    [("first", Outcome.UNKNOWN), ("second", Outcome.CRASHED), ("third", Outcome.CRASHED)],
+)
+async def test_of_the_fronts_that_have_gone_the_newest_are_known_if_they_come_back(
+    front: str, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cafe.bus.answering.MOST_FORGOTTEN", 2)
+    async with open_house() as house:
+        for name in ("first", "second", "third"):
+            await house.take("at once", front=name)
+            await trio.sleep(3 * LIVES_SECONDS)
+        assert [name for name, _ in house.gone] == ["first", "second", "third"]
+        await house.take(opened=Open(1, [1]), front=front)
+        assert outcomes(house.answers(front)) == [(1, outcome)]
 
 
 async def test_without_redis_no_front_is_taken_for_gone() -> None:
