@@ -22,7 +22,7 @@ from tests.cafe.ledger.postgres import PostgresServer
 from tests.system.api import LATER, order, park, problem, start
 from tests.system.raw_client import Client
 from tests.system.shop import COMMAND, FREE_PORTS, Shop, environment, open_shop
-from tests.system.until import POLL, TIMEOUT, until_asked
+from tests.system.until import poll_until, until_asked
 
 CLOSING = 3.0
 OFFICE = "127.0.0.5"
@@ -94,10 +94,7 @@ def test_a_shop_that_opens_on_a_server_that_freezes_closes_in_time(
         stderr=subprocess.DEVNULL,
     ) as opening:
         try:
-            deadline = time.monotonic() + TIMEOUT
-            while not postgresql_server.execute(OWNED):
-                assert time.monotonic() < deadline
-                time.sleep(POLL)
+            poll_until(partial(postgresql_server.execute, OWNED))
             with postgresql_server.frozen():
                 time.sleep(0.5)  # whatever it begins now has no answer
                 opening.send_signal(signal.SIGTERM)

@@ -11,9 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -23,7 +23,7 @@ from cafe.ledger.database import upgrade
 from cafe.shop.departments import DEPARTMENTS
 from tests.system.proxies import free_port
 from tests.system.shop import ADDRESS, COMMAND, FREE_PORTS, environment
-from tests.system.until import POLL, TIMEOUT
+from tests.system.until import TIMEOUT, poll_until
 
 SETTINGS = {"database_url": "sqlite://", "limit_requests": 1_000_000}
 ADDRESSES = len(("client", "worker"))
@@ -76,18 +76,14 @@ def alive(address: bytes, method: bytes = b"GET", times: int = 1) -> bool:
     return True
 
 
-def wait_for(place: str) -> None:
-    """Wait until a connection to an address is accepted."""
+def accepts(place: str) -> bool:
+    """Return whether a connection to an address is accepted."""
     host, _, port = place.rpartition(":")
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        try:
-            socket.create_connection((host, int(port)), TIMEOUT).close()
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline
-            time.sleep(POLL)
-        else:
-            return
+    try:
+        socket.create_connection((host, int(port)), TIMEOUT).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
@@ -134,7 +130,7 @@ def test_addresses_that_cannot_be_printed_are_in_the_log() -> None:
 def test_a_shop_whose_standard_output_is_closed_serves_without_it() -> None:
     place = f"127.0.0.1:{free_port()}"
     with started(redirected(">&-", "--client-bind", place)) as process:
-        wait_for(place)
+        poll_until(partial(accepts, place))
         assert alive(f"http://{place}".encode())
         code, _, log = ended(process)
     assert code == 0

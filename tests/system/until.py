@@ -5,6 +5,7 @@ Rule: only for what has no event here: what another process does, and the other 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -29,3 +30,12 @@ async def until_asked(condition: Callable[[], Awaitable[object]]) -> None:
     with trio.fail_after(TIMEOUT):
         while not await condition():  # noqa: ASYNC110 - see the rule
             await trio.sleep(POLL)
+
+
+def poll_until(condition: Callable[[], object]) -> None:
+    """Wait until `condition` holds, in a test without trio; raises TimeoutError after TIMEOUT."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(POLL)
