@@ -137,6 +137,7 @@ async def test_one_exception_that_is_raised_again_and_again_is_no_context_of_its
     assert again.__context__ is None
 
 
+@pytest.mark.schedules
 async def test_other_actors_run_while_starts_go_on_failing() -> None:
     seen: list[int] = []
     async with open_members() as members, trio.open_nursery() as nursery:

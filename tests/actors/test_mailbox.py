@@ -77,6 +77,7 @@ async def test_a_full_mailbox_does_not_crash_the_actor_that_sends() -> None:
         assert relay.statistics().crashed == 0
 
 
+@pytest.mark.schedules
 async def test_a_long_queue_does_not_keep_other_tasks_from_running() -> None:
     async with open_system() as system, trio.open_nursery() as nursery:
         counter = await system.start(Counter, mailbox=1000)

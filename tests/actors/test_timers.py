@@ -142,6 +142,7 @@ async def test_impossible_times_are_refused() -> None:
             assert f"cannot be set for every {seconds} seconds" in str(refused.value.__cause__)
 
 
+@pytest.mark.schedules
 async def test_many_timers_that_are_due_at_once_let_other_tasks_run() -> None:
     rings: list[tuple[str, float]] = []
 
@@ -154,11 +155,10 @@ async def test_many_timers_that_are_due_at_once_let_other_tasks_run() -> None:
     async with open_system() as system:
         clock = await system.start(partial(Clock, rings))
         await clock.ask(Do(set_many))
-        counts = {len(rings)}
-        while len(rings) < 450:
+        while (seen := len(rings)) < 450:
             await trio.lowlevel.checkpoint()
-            counts.add(len(rings))
-        assert len(counts) > 5
+            # Trio runs a ready task once a pass, in any order: 64 timers at most twice per look.
+            assert len(rings) - seen <= 128
 
 
 @pytest.mark.schedules
