@@ -174,12 +174,12 @@ def sign_in(page: Page, role: str, password: str = PASSWORD) -> None:
 def go(page: Page, section: str) -> None:
     """Go to a section, and wait until it shows what it has loaded."""
     page.locator(f"#sections a[href='#{section}']").click()
-    expect(page.locator("#section-title")).to_be_focused()
     settled(page)
 
 
 def settled(page: Page) -> None:
-    """Wait until each list of the section has its rows, or says that it has none."""
+    """Wait until the chosen section has the focus, and each of its lists its rows, or says none."""
+    expect(page.locator("#section-title")).to_be_focused()
     for listing in page.locator("#section table[role=table]").all():
         expect(listing.locator("tbody tr").first).to_be_attached()
 
