@@ -16,9 +16,6 @@ from tests.machines.redis_server import free_port, running_redis, why_not
 
 PASSWORD = "a:b/c@d é%"
 
-LEAKS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""coredis never closes the channels of a connection that could not be made."""
-
 
 @pytest.fixture(autouse=True)
 def needs_redis() -> None:
@@ -80,7 +77,6 @@ async def test_a_call_goes_over_tls_where_the_server_s_certificate_is_trusted(
         assert await ping(url) == b"PONG"
 
 
-@LEAKS
 async def test_a_server_with_the_certificate_of_another_host_is_not_called(
     authority: trustme.CA, tmp_path: Path
 ) -> None:
@@ -88,7 +84,6 @@ async def test_a_server_with_the_certificate_of_another_host_is_not_called(
         assert "Hostname mismatch" in str(await ping(url))
 
 
-@LEAKS
 async def test_a_server_whose_certificate_nobody_trusts_is_not_called(tmp_path: Path) -> None:
     with running_tls(tmp_path, trustme.CA().issue_cert("localhost")) as url:
         assert "certificate verify failed" in str(await ping(url))
