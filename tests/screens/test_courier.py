@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from itertools import count
 
@@ -172,6 +172,16 @@ def test_a_token_that_cannot_be_renewed_for_now_signs_no_one_out(
     expect(page.locator("#hand")).to_contain_text("Main Street 1")
 
 
+def cancelling(tour: Round, order_id: str) -> Callable[[Route], None]:
+    """Return a handler that cancels the delivery before the request goes on."""
+
+    def too_late(route: Route) -> None:
+        tour.staff.ask("POST", f"/deliveries/{order_id}/cancel", json={})
+        route.continue_()
+
+    return too_late
+
+
 def test_what_the_shop_refuses_is_said_and_the_hand_is_shown_anew(
     visitor: Visitor, tour: Round
 ) -> None:
@@ -182,16 +192,27 @@ def test_what_the_shop_refuses_is_said_and_the_hand_is_shown_anew(
     page.get_by_role("button", name="Go on duty").click()
     pickup = page.get_by_role("button", name="Picked up")
     expect(pickup).to_be_visible()
-
-    def too_late(route: Route) -> None:
-        tour.staff.ask("POST", f"/deliveries/{order_id}/cancel", json={})
-        route.continue_()
-
-    page.route("**/pickup", too_late)
+    page.route("**/pickup", cancelling(tour, order_id))
     pickup.click()
     expect(page.get_by_text("Nothing in hand. The next order")).to_be_visible()
     expect(page.locator("#trouble")).not_to_be_empty()
     assert barriers(page) == []
+
+
+def test_a_refusal_is_said_until_the_next_step_whatever_comes_into_the_hand_meanwhile(
+    visitor: Visitor, tour: Round
+) -> None:
+    page = working(visitor, tour)
+    order_id = tour.publish()
+    page.route("**/pickup", cancelling(tour, order_id), times=1)
+    page.get_by_role("button", name="Picked up").click()
+    expect(page.locator("#trouble")).not_to_be_empty()
+    tour.publish(address="Main Street 2")
+    expect(page.locator("#hand")).to_contain_text("Main Street 2")
+    expect(page.locator("#trouble")).not_to_be_empty()
+    page.get_by_role("button", name="Picked up").click()
+    expect(page.locator("#hand")).to_contain_text("Picked up at")
+    expect(page.locator("#trouble")).to_be_empty()
 
 
 def test_the_page_is_used_by_keyboard_alone(visitor: Visitor, tour: Round) -> None:

@@ -13,6 +13,7 @@ const PAUSE = 5000; // ms
 let me = null;
 let delivery = null;
 let asked = 0; // how often the state was asked for: only the last answer is shown
+let stale = false; // whether the page says that it could not keep up to date by itself
 let end = () => {};
 
 /** Ask for the state of now and show it. Raises Problem or Unreachable. */
@@ -47,21 +48,26 @@ function begin() {
   asked += 1;
   show(isSignedIn() ? t("loading") : "");
   if (!isSignedIn()) return;
-  end = follow("/events", { hand: () => attempt(load) }, refused);
+  end = follow("/events", { hand: () => attempt(load, { byItself: true }) }, refused);
   attempt(load); // no `hand` comes for those who are no couriers
 }
 
 function refused(problem) {
   if (problem.status === 401) setTimeout(begin, isSignedIn() ? PAUSE : 0);
-  else complain(problem.message);
+  else {
+    stale = true;
+    complain(problem.message);
+  }
 }
 
-/** Do something, and say why if that does not work. */
-async function attempt(action) {
+/** Do something, and say why if that does not work. Why a step was refused is shown until the next step. */
+async function attempt(action, { byItself = false } = {}) {
   try {
     await action();
-    complain("");
+    if (!byItself || stale) complain("");
+    stale = false;
   } catch (error) {
+    stale = byItself;
     if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
     const text = error instanceof Problem ? error.message : t("unreachable");
     if (!isSignedIn()) begin();
