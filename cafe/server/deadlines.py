@@ -48,8 +48,13 @@ class Deadlines:
         self._queues[seconds].pop(waiter, None)
 
     async def run(self) -> NoReturn:
-        """Time out the waits that are due, until cancelled."""
+        """Time out the waits that are due, until cancelled.
+
+        What arrives while the process stalls past a deadline has arrived in time: a wait may end in
+        the same pass of trio's loop as the deadline, so the deadlines have their turn a pass later.
+        """
         while True:
+            await trio.lowlevel.checkpoint()
             self._sooner = trio.Event()
             self._wakes_at = min(map(self._time_out, self._queues.values()), default=inf)
             with trio.move_on_at(self._wakes_at):

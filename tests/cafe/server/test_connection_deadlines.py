@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
@@ -14,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from cafe.server.connection import Connection
 from cafe.server.socket_stream import EagerStream
 from tests.cafe.server.memory_door import (
+    MemoryDoor,
     MemoryTransport,
     Parked,
     Visitor,
@@ -22,7 +24,7 @@ from tests.cafe.server.memory_door import (
     open_memory_door,
     settle,
 )
-from tests.system.raw_client import GET
+from tests.system.raw_client import GET, Client
 
 POST = b"POST / HTTP/1.1\r\nHost: cafe\r\nContent-Length: 10\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: cafe\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -220,16 +222,37 @@ def jump(seconds: float) -> None:
     cast("trio.testing.MockClock", trio.lowlevel.current_clock()).jump(seconds)
 
 
-def pass_the_deadline(_connection: Connection) -> None:
-    jump(6)
+@asynccontextmanager
+async def on_a_socket(door: MemoryDoor) -> AsyncGenerator[tuple[trio.SocketStream, Connection]]:
+    """Serve a client over a real socket; yield the client's side, and its connection."""
+    client, server = trio.socket.socketpair()
+    # EagerStream takes a plain socket.
+    plain = socket.socket(fileno=server.detach())
+    plain.setblocking(False)
+    connection = door.let_in(EagerStream(plain, 10.0))
+    door.nursery.start_soon(connection.run)
+    async with trio.SocketStream(client) as stream:
+        await settle()
+        yield stream, connection
 
 
-@pytest.mark.parametrize("end", [pass_the_deadline, Connection.drop])
+@pytest.mark.parametrize("earlier", [0, 1], ids=["fresh", "idle"])
 @pytest.mark.schedules(20)
-async def test_a_deadline_that_passes_while_a_head_arrives_does_not_cancel_the_application(
-    end: Callable[[Connection], None],
+async def test_a_request_that_arrives_while_the_process_stalls_past_the_deadline_is_answered(
+    earlier: int,
 ) -> None:
-    """On a real socket: the bytes are there and the deadline has passed when the loop wakes."""
+    async with open_memory_door(greet) as door, on_a_socket(door) as (stream, _connection):
+        client = Client(stream)
+        for _ in range(earlier):
+            await client.ask(GET)
+            await settle()
+        await stream.send_all(GET)
+        jump(60)
+        assert (await client.read()).status == 200
+
+
+@pytest.mark.schedules(20)
+async def test_a_drop_while_a_head_arrives_does_not_cancel_the_application() -> None:
     heard: list[str] = []
 
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -237,14 +260,8 @@ async def test_a_deadline_that_passes_while_a_head_arrives_does_not_cancel_the_a
         await trio.lowlevel.checkpoint()
         heard.append("went on")
 
-    mine, its = socket.socketpair()
-    its.setblocking(False)
-    async with open_memory_door(app) as door:
-        connection = door.let_in(EagerStream(its, 10.0))
-        door.nursery.start_soon(connection.run)
+    async with open_memory_door(app) as door, on_a_socket(door) as (stream, connection):
+        await stream.send_all(GET)
+        connection.drop()
         await settle()
-        mine.sendall(GET)
-        end(connection)
-        await settle()
-        mine.close()
     assert heard in ([], ["called", "went on"])
